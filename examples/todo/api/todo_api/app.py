@@ -1,0 +1,55 @@
+"""The app, put together from its settings and a bridge. Order matters here, so it is in one place.
+
+A request passes, from the outside in: CORS, the last resort, the bridge's guard (which authenticates before the
+body is read), the limit on the body, the routes.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from jwt_auth_bridge.fastapi import Bridge
+
+from .answers import install_answers
+from .database import Database
+from .guardrails import BodyLimit, LastResort
+from .routes import account_routes, task_routes
+from .settings import Settings
+
+
+def create_app(settings: Settings, bridge: Bridge, database: Database | None = None) -> FastAPI:
+    """Build the API.
+
+    Args:
+        settings: the API's own settings.
+        bridge: who verifies the tokens.
+        database: where the tasks are; made from the settings unless a test brings its own.
+    """
+    tasks = database or Database(settings.database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await tasks.close()
+
+    app = FastAPI(title="Todo API", version="1", lifespan=lifespan)
+    app.include_router(account_routes(bridge))
+    app.include_router(task_routes(bridge, tasks))
+    install_answers(app)
+
+    # Each call puts a layer around the ones before.
+    app.add_middleware(BodyLimit)
+    bridge.protect(app)
+    app.add_middleware(LastResort)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[settings.web_origin],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        # Without this a browser on another origin sees neither why it was refused nor when to come back.
+        expose_headers=["WWW-Authenticate", "Retry-After"],
+        max_age=600,
+    )
+    return app

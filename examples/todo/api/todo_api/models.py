@@ -1,0 +1,38 @@
+"""The one table, ``api.task``. Every row has an owner: the token's ``sub``, a string of at most 255 characters."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Boolean, DateTime, Index, MetaData, String, Text, Uuid, func, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SCHEMA = "api"
+
+
+class Base(DeclarativeBase):
+    """Everything lives in the schema ``api``; Better Auth's tables are in ``auth`` and are no business of ours."""
+
+    metadata = MetaData(schema=SCHEMA)
+
+
+class Task(Base):
+    """One task of one user.
+
+    The ID is a random UUID made by the database: it tells nothing about how many tasks others have, and none
+    can overflow. There is no foreign key to Better Auth's users: the API's role cannot even see that schema.
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (Index("task_owner", "user_id", "created_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=text("gen_random_uuid()"))
+    user_id: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    completed: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.clock_timestamp()
+    )
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.clock_timestamp()
+    )

@@ -1,0 +1,84 @@
+"""The endpoints. The guard stands on the router, once: no route of tasks can forget it [C4] [C5].
+
+``bridge.path_user`` verifies the token and compares its user with ``{user_id}``; ``TaskService`` then gets the
+Principal, never the path. The order of the tests on a request is therefore: token (401), path (403), input
+(422), row (404).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, status
+
+from jwt_auth_bridge import Principal
+from jwt_auth_bridge.fastapi import Bridge
+
+from .database import Database
+from .models import Task
+from .schemas import Completion, Me, TaskChanges, TaskIn, TaskOut
+from .service import TaskService
+
+
+def task_routes(bridge: Bridge, database: Database) -> APIRouter:
+    """``/api/{user_id}/tasks``: the caller's own tasks and nobody else's."""
+    router = APIRouter(
+        prefix="/api/{user_id}/tasks", tags=["tasks"], dependencies=[Depends(bridge.path_user)]
+    )
+
+    async def own_tasks(principal: Annotated[Principal, Depends(bridge.path_user)]) -> TaskService:
+        return TaskService(database, principal)
+
+    type Own = Annotated[TaskService, Depends(own_tasks)]
+
+    @router.get("", response_model=list[TaskOut])
+    async def list_tasks(
+        tasks: Own,
+        limit: Annotated[int, Query(ge=1, le=500)] = 500,
+        offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    ) -> Sequence[Task]:
+        return await tasks.list(limit, offset)
+
+    @router.post("", response_model=TaskOut, status_code=status.HTTP_201_CREATED)
+    async def add_task(task: TaskIn, tasks: Own) -> Task:
+        return await tasks.add(task)
+
+    @router.get("/{task_id}", response_model=TaskOut)
+    async def get_task(task_id: UUID, tasks: Own) -> Task:
+        return await tasks.get(task_id)
+
+    @router.put("/{task_id}", response_model=TaskOut)
+    async def replace_task(task_id: UUID, task: TaskIn, tasks: Own) -> Task:
+        return await tasks.replace(task_id, task)
+
+    @router.patch("/{task_id}", response_model=TaskOut)
+    async def change_task(task_id: UUID, changes: TaskChanges, tasks: Own) -> Task:
+        return await tasks.change(task_id, changes)
+
+    @router.delete("/{task_id}", status_code=status.HTTP_204_NO_CONTENT)
+    async def delete_task(task_id: UUID, tasks: Own) -> None:
+        await tasks.remove(task_id)
+
+    @router.patch("/{task_id}/complete", response_model=TaskOut)
+    async def complete_task(task_id: UUID, tasks: Own, completion: Completion | None = None) -> Task:
+        return await tasks.complete(task_id, (completion or Completion()).completed)
+
+    return router
+
+
+def account_routes(bridge: Bridge) -> APIRouter:
+    """``/api/me``, guarded by the token alone, and ``/healthz``, open."""
+    router = APIRouter()
+
+    @router.get("/api/me", tags=["account"])
+    async def me(principal: Annotated[Principal, Depends(bridge.current_user)]) -> Me:
+        return Me(
+            user_id=principal.subject, session_id=principal.session_id, expires_at=principal.expires_at
+        )
+
+    @router.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers. *Does not* ask the database: a restart would not bring it back."""
+        return {"status": "ok"}
+
+    return router

@@ -1,0 +1,49 @@
+// What the scripts say to a person: one line per step, one clear sentence per failure, nothing secret in either.
+
+import { stderr, stdout } from "node:process";
+
+/** A failure that the person can cure: its message is the one sentence that is shown, without a stack trace. */
+export class Stop extends Error {
+  constructor(sentence, details = "") {
+    super(sentence);
+    this.name = "Stop";
+    this.details = details;
+  }
+}
+
+const coloured = (stream) =>
+  stream.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";
+
+const paint = (stream, code, text) => (coloured(stream) ? `\u001b[${code}m${text}\u001b[0m` : text);
+
+export const bold = (text) => paint(stdout, 1, text);
+export const green = (text) => paint(stdout, 32, text);
+export const red = (text) => paint(stdout, 31, text);
+export const faint = (text) => paint(stdout, 2, text);
+
+/** A line of plain text for the person. */
+export function say(text = "") {
+  stdout.write(`${text}\n`);
+}
+
+/** Does a step that takes time: its name at once, and how long it took at the end. */
+export async function step(name, work) {
+  const began = performance.now();
+  say(`${faint("•")} ${name}`);
+  const result = await work();
+  const seconds = (performance.now() - began) / 1000;
+  if (seconds >= 1) say(`${faint(`  ${seconds.toFixed(0)} s`)}`);
+  return result;
+}
+
+/** Says why it ends, in one sentence (and the last lines of what failed, where there are any). */
+export function sayFailure(error) {
+  if (error instanceof Stop) {
+    if (error.details) stderr.write(`${error.details.trimEnd()}\n\n`);
+    stderr.write(`${paint(stderr, 31, "Stopped:")} ${error.message}\n`);
+    return;
+  }
+  stderr.write(
+    `${paint(stderr, 31, "Stopped by a fault of these scripts, please report it:")} ${error?.stack ?? error}\n`,
+  );
+}
