@@ -3,9 +3,8 @@
 import json
 from pathlib import Path
 
-import pytest
-
 import jwt_auth_bridge
+import pytest
 from jwt_auth_bridge import InvalidRequestError, MissingTokenError
 from jwt_auth_bridge.bearer import answer, parse_authorization
 from jwt_auth_bridge.errors import HINTS, BridgeError

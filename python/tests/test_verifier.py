@@ -5,7 +5,6 @@ import hmac
 import json
 
 import pytest
-
 from jwt_auth_bridge import ConfigurationError, InvalidTokenError, Verifier
 from signer import (
     ABSENT,
