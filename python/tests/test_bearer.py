@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-import jwt_auth_bridge
 import pytest
+
+import jwt_auth_bridge
 from jwt_auth_bridge import InvalidRequestError, MissingTokenError
 from jwt_auth_bridge.bearer import answer, parse_authorization
 from jwt_auth_bridge.errors import HINTS, BridgeError

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from jwt_auth_bridge import ConfigurationError
 from jwt_auth_bridge.keys import (
     derive_key,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from jwt_auth_bridge import BridgeError, ConfigurationError, Verifier
 from jwt_auth_bridge.bearer import parse_authorization
 from jwt_auth_bridge.keys import judge_secret, parse_versioned_secrets, reduce_issuer

@@ -5,6 +5,7 @@ import hmac
 import json
 
 import pytest
+
 from jwt_auth_bridge import ConfigurationError, InvalidTokenError, Verifier
 from signer import (
     ABSENT,

@@ -21,13 +21,13 @@ class Compact(NamedTuple):
     """A taken-apart token; nothing in it is verified.
 
     Attributes:
-        header: the protected header.
+        header_segment: the protected header, still encoded: ``parse_header`` takes it.
         signing_input: the bytes that the signature covers, as received.
         payload: the decoded payload bytes, not yet parsed.
         signature: the decoded signature bytes.
     """
 
-    header: dict[str, Any]
+    header_segment: str
     signing_input: bytes
     payload: bytes
     signature: bytes
@@ -40,7 +40,7 @@ def parse_compact(token: str) -> Compact:
         token: 1 to 8192 ASCII characters: three segments of canonical unpadded base64url.
 
     Raises:
-        InvalidTokenError: ``token_malformed``, ``token_opaque`` or ``critical_header_unsupported``.
+        InvalidTokenError: ``token_malformed`` or ``token_opaque``.
 
     *Does not* verify the signature, and does not parse the payload: a payload is parsed only after its
     signature is verified.
@@ -56,16 +56,34 @@ def parse_compact(token: str) -> Compact:
     segments = token.split(".")
     if len(segments) != 3:
         raise InvalidTokenError("token_opaque" if _OPAQUE.fullmatch(token) else "token_malformed")
+    header, payload, signature = segments
     try:
-        header_bytes, payload, signature = map(decode_base64url, segments)
-        # [V3] RFC 7515 §5.2 step 3
-        header = parse_json_object(header_bytes)
+        return Compact(
+            header, f"{header}.{payload}".encode(), decode_base64url(payload), decode_base64url(signature)
+        )
+    except ValueError:
+        raise InvalidTokenError("token_malformed") from None
+
+
+def parse_header(segment: str) -> dict[str, Any]:
+    """Parses the protected header of a compact JWS.
+
+    Raises:
+        InvalidTokenError: ``token_malformed`` or ``critical_header_unsupported``.
+
+    Example:
+        >>> parse_header("eyJhbGciOiJIUzI1NiJ9")
+        {'alg': 'HS256'}
+    """
+    # [V2] and [V3] RFC 7515 §5.2 steps 2 and 3
+    try:
+        header = parse_json_object(decode_base64url(segment))
     except ValueError:
         raise InvalidTokenError("token_malformed") from None
     # [V4] RFC 7515 §4.1.11, RFC 7797 §6: no extension is understood here
     if "crit" in header or "b64" in header:
         raise InvalidTokenError("critical_header_unsupported")
-    return Compact(header, token[: token.rindex(".")].encode("ascii"), payload, signature)
+    return header
 
 
 # Maps the URL-safe alphabet to the standard one, and every other byte (`+`, `/` and `=` too) to `!`, which
@@ -114,21 +132,20 @@ def parse_json_object(source: bytes) -> dict[str, Any]:
         >>> parse_json_object(b'{"iat": 1}')
         {'iat': 1}
     """
-    text = source.decode("utf-8")
+    text = source.decode("utf-8").strip(" \t\r\n")
     # More brackets than levels are the only way to be too deep: the count spares nearly all the walk.
     if text.count("{") + text.count("[") > MAX_JSON_DEPTH and _depth(text) > MAX_JSON_DEPTH:
         raise ValueError("nested too deep")
-    value = _DECODER.decode(text)
-    if type(value) is not dict:
-        raise ValueError("not an object")
+    value, end = _DECODER.raw_decode(text)
+    if type(value) is not dict or end != len(text):
+        raise ValueError("not one object")
     # A lone surrogate can only come from an escape: the bytes were UTF-8.
-    if _SURROGATE_ESCAPE.search(text):
+    if "\\u" in text:
         _refuse_lone_surrogates(value)
     return value
 
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _depth(text: str) -> int:

@@ -15,11 +15,13 @@ from typing import Final
 
 from .errors import ConfigurationError
 from .profile import (
+    ALGORITHM,
     KEY_INFO_PREFIX,
     MIN_SECRET_BITS,
     MIN_SECRET_DISTINCT,
     MIN_SECRET_LENGTH,
     PLACEHOLDERS,
+    TOKEN_TYPE,
 )
 
 _ALLOWED: Final = re.compile(r"""[!-~]*""")
@@ -152,6 +154,18 @@ def derive_keys(secrets: Sequence[str], audience: str) -> dict[str, bytes]:
     if len(keys) != len(secrets):
         raise ConfigurationError("BETTER_AUTH_SECRETS holds one secret twice; give each version its own")
     return keys
+
+
+def issued_header(kid: str) -> str:
+    """Gives the encoded protected header that ``jwtBridge()`` writes for a derived key, byte for byte.
+
+    A verifier that knows it in advance need not parse it again; any other header is parsed by the rules.
+
+    Example:
+        >>> issued_header("x")
+        'eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6IngifQ'
+    """
+    return _base64url(f'{{"alg":"{ALGORITHM}","typ":"{TOKEN_TYPE}","kid":"{kid}"}}'.encode())
 
 
 _URL: Final = re.compile(
