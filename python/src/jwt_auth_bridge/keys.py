@@ -143,7 +143,7 @@ def key_id(key: bytes) -> str:
 
 
 def derive_keys(secrets: Sequence[str], audience: str) -> dict[str, bytes]:
-    """Derives the verification keys of one API: ``kid`` to key, current first.
+    """Derives the keys of one API: ``kid`` to key bytes, current first.
 
     Raises:
         ConfigurationError: no secret, or one secret twice.

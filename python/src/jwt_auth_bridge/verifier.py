@@ -7,7 +7,6 @@ Deliberately not done: ``jku``, ``x5u``, ``x5c`` and ``jwk`` in a header are nev
 (RFC 8725 §3.10), and no option switches a rule off.
 """
 
-import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from .claims import validate_claims
 from .compact import parse_compact, parse_header, parse_json_object
 from .errors import ConfigurationError, InvalidTokenError
+from .jwk import PUBLIC_KEY_ALGORITHMS, VerificationKey, canonical_algorithm, symmetric_key, usable_keys
 from .keys import derive_keys, issued_header, judge_secret
 from .profile import (
     ALGORITHM,
@@ -57,7 +57,9 @@ class Verifier:
     Args:
         issuer: the only accepted ``iss``, taken literally.
         audience: this API's identifier, one string; the keys depend on it.
-        secrets: the shared secrets in force, current first.
+        secrets: the shared secrets in force, current first; this or ``keys``.
+        keys: a JWK Set (RFC 7517 §5) in place of the secrets: derived keys or public keys, never both.
+        algorithms: which ``alg`` may be used; by default those of the usable keys.
         leeway: allowed difference of clocks, 0 to 60 whole seconds.
         maximum_lifetime: longest accepted lifetime of a token, 1 to 86400 whole seconds.
         clock: gives the time in seconds since 1970; read once per verification.
@@ -80,7 +82,9 @@ class Verifier:
         *,
         issuer: str,
         audience: str,
-        secrets: Sequence[str],
+        secrets: Sequence[str] | None = None,
+        keys: Mapping[str, Any] | None = None,
+        algorithms: Sequence[str] | None = None,
         leeway: int = DEFAULT_LEEWAY,
         maximum_lifetime: int = DEFAULT_MAXIMUM_LIFETIME,
         clock: Callable[[], float] = time.time,
@@ -89,10 +93,12 @@ class Verifier:
         self.audience = _identifier(audience, "audience")
         self.leeway = _whole_seconds(leeway, "leeway", 0, MAX_LEEWAY)
         self.maximum_lifetime = _whole_seconds(maximum_lifetime, "maximum_lifetime", 1, MAX_MAXIMUM_LIFETIME)
-        if isinstance(secrets, str):
-            raise ConfigurationError("secrets is one string; pass a list of secrets, current first")
-        self._keys = derive_keys([judge_secret(s, "the shared secret") for s in secrets], self.audience)
-        self._issued_headers = {issued_header(kid): key for kid, key in self._keys.items()}
+        self._keys = _verification_keys(secrets, keys, self.audience)
+        self._algorithms = _allow_list(algorithms, {key.algorithm for key in self._keys.values()})
+        # The header that our issuer writes for a derived key is known in advance.
+        self._issued_headers = {
+            issued_header(kid): key for kid, key in self._keys.items() if ALGORITHM in self._algorithms
+        }
         self._clock = clock
 
     @property
@@ -116,10 +122,10 @@ class Verifier:
         """
         now = float(self._clock())
         header, signing_input, payload, signature = parse_compact(token)  # [V1] and [V2]
-        # The header that our issuer writes is known in advance, and passes [V2] to [V7].
-        key = self._issued_headers.get(header) or self._select_key(parse_header(header))  # [V3] and [V4]
-        # [V8] RFC 7515 §5.2 step 8, in constant time
-        if not hmac.compare_digest(hmac.digest(key, signing_input, "sha256"), signature):
+        # A header known in advance passes [V2] to [V7]; any other is parsed by [V3] and [V4].
+        key = self._issued_headers.get(header) or self._select_key(parse_header(header))
+        # [V8] RFC 7515 §5.2 step 8, in constant time where the key is symmetric
+        if not key.verify(signing_input, signature):
             raise InvalidTokenError("signature_invalid")
         # [V9] RFC 7519 §7.2 step 10
         try:
@@ -143,19 +149,59 @@ class Verifier:
             claims=MappingProxyType(claims),
         )
 
-    def _select_key(self, header: dict[str, Any]) -> bytes:
-        # [V5] RFC 8725 §3.1; the list has one algorithm, that of the derived keys
-        if header.get("alg") != ALGORITHM:
+    def _select_key(self, header: dict[str, Any]) -> VerificationKey:
+        # [V5] RFC 8725 §3.1
+        algorithm = canonical_algorithm(header.get("alg"))
+        if not isinstance(algorithm, str) or algorithm not in self._algorithms:
             raise InvalidTokenError("algorithm_not_allowed")
         # [V6] RFC 9068 §4, RFC 7515 §4.1.9
         if not _is_token_type(header.get("typ")):
             raise InvalidTokenError("token_type_mismatch")
-        # [V7] RFC 7515 §4.1.4; a derived key has no other algorithm than ALGORITHM
+        # [V7] RFC 7515 §4.1.4, RFC 8725 §3.1: the key decides the algorithm
         kid = header.get("kid")
-        key = self._keys.get(kid) if type(kid) is str else None
+        key = self._keys.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise InvalidTokenError("key_not_found")
+        if key.algorithm != algorithm:
+            raise InvalidTokenError("algorithm_not_allowed")
         return key
+
+
+def _verification_keys(
+    secrets: Sequence[str] | None, keys: Mapping[str, Any] | None, audience: str
+) -> dict[str, VerificationKey]:
+    if (secrets is None) == (keys is None):
+        raise ConfigurationError("give the verifier either secrets or keys, one of the two")
+    if secrets is not None:
+        if isinstance(secrets, str) or not isinstance(secrets, Sequence):
+            raise ConfigurationError("secrets must be a list of secrets, current first")
+        derived = derive_keys([judge_secret(secret, "the shared secret") for secret in secrets], audience)
+        return {kid: symmetric_key(kid, key) for kid, key in derived.items()}
+    usable = usable_keys(keys)
+    if not usable:
+        raise ConfigurationError(
+            "the key set has no usable key; each needs kid, kty and strong public material"
+        )
+    if len({key.algorithm == ALGORITHM for key in usable.values()}) != 1:
+        raise ConfigurationError(
+            "the key set mixes oct keys with public keys; give each kind its own verifier"
+        )
+    return usable
+
+
+def _allow_list(algorithms: Sequence[str] | None, of_keys: set[str]) -> frozenset[str]:
+    if algorithms is None:
+        return frozenset(of_keys)
+    if isinstance(algorithms, str) or not all(isinstance(name, str) for name in algorithms):
+        raise ConfigurationError("algorithms must be a list of names")
+    allowed = frozenset(canonical_algorithm(name) for name in algorithms)
+    # An algorithm of the other kind could never be used, and is how algorithm confusion is configured.
+    possible = {ALGORITHM} if ALGORITHM in of_keys else PUBLIC_KEY_ALGORITHMS
+    if not allowed or not allowed <= possible:
+        raise ConfigurationError(
+            f"algorithms must name some of {', '.join(sorted(possible))}, and nothing else"
+        )
+    return allowed
 
 
 def _is_token_type(typ: object) -> bool:
