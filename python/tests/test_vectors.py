@@ -10,6 +10,7 @@ import pytest
 
 from jwt_auth_bridge import BridgeError, ConfigurationError, Verifier
 from jwt_auth_bridge.bearer import parse_authorization
+from jwt_auth_bridge.jwk import usable_keys
 from jwt_auth_bridge.keys import judge_secret, parse_versioned_secrets, reduce_issuer
 
 VECTORS = Path(__file__).parents[2] / "specs" / "001-jwt-auth-bridge" / "vectors"
@@ -83,6 +84,14 @@ def test_issuers(case):
         assert reduce_issuer(case["url"]) == case["expect"]["issuer"]
     else:
         assert not accepts(reduce_issuer, case["url"])
+
+
+@cases("key-sets.json")
+def test_key_sets(case):
+    if case["expect"].get("error"):
+        assert not accepts(usable_keys, case["jwks"])
+    else:
+        assert list(usable_keys(case["jwks"]).keys) == case["expect"]["usable"]
 
 
 def accepts(judge, *arguments) -> bool:

@@ -9,7 +9,7 @@ RFC 7517 §4 and §5, RFC 7518 §6, RFC 8037 §2, RFC 8725 §3.5.
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .compact import decode_base64url
 from .errors import ConfigurationError
@@ -43,8 +43,20 @@ def canonical_algorithm(name: Any) -> Any:
     return "EdDSA" if name == "Ed25519" else name
 
 
-def usable_keys(document: object) -> dict[str, VerificationKey]:
-    """Reads the usable keys of a JWK Set: ``kid`` to key, in the set's order.
+class KeySet(NamedTuple):
+    """The usable keys of a set.
+
+    Attributes:
+        keys: ``kid`` to key, in the set's order, without the ``kid``s that several entries share.
+        algorithms: the algorithms of all usable keys, those of a shared ``kid`` included.
+    """
+
+    keys: dict[str, VerificationKey]
+    algorithms: frozenset[str]
+
+
+def usable_keys(document: object) -> KeySet:
+    """Reads the usable keys of a JWK Set.
 
     Args:
         document: the parsed JSON of the set.
@@ -54,25 +66,27 @@ def usable_keys(document: object) -> dict[str, VerificationKey]:
 
     Example:
         >>> key = {"kty": "oct", "kid": "x", "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
-        >>> usable_keys({"keys": [key]})["x"].algorithm
+        >>> usable_keys({"keys": [key]}).keys["x"].algorithm
         'HS256'
     """
     entries = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(entries, list):
         raise ConfigurationError('the key set is no JWK Set; it looks like {"keys": [...]}')
     keys: dict[str, VerificationKey] = {}
+    algorithms: set[str] = set()
     named: set[str] = set()
     for entry in entries:
         kid = entry.get("kid") if isinstance(entry, Mapping) else None
         if not isinstance(kid, str) or not kid:
             continue
         key = _usable_key(entry, kid)
+        if key:
+            algorithms.add(key.algorithm)
+            keys[kid] = key
         if kid in named:
             keys.pop(kid, None)
-        elif key:
-            keys[kid] = key
         named.add(kid)
-    return keys
+    return KeySet(keys, frozenset(algorithms))
 
 
 def symmetric_key(kid: str, key: bytes) -> VerificationKey:

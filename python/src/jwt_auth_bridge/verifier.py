@@ -16,7 +16,14 @@ from typing import Any
 from .claims import validate_claims
 from .compact import parse_compact, parse_header, parse_json_object
 from .errors import ConfigurationError, InvalidTokenError
-from .jwk import PUBLIC_KEY_ALGORITHMS, VerificationKey, canonical_algorithm, symmetric_key, usable_keys
+from .jwk import (
+    PUBLIC_KEY_ALGORITHMS,
+    KeySet,
+    VerificationKey,
+    canonical_algorithm,
+    symmetric_key,
+    usable_keys,
+)
 from .keys import derive_keys, issued_header, judge_secret
 from .profile import (
     ALGORITHM,
@@ -93,8 +100,8 @@ class Verifier:
         self.audience = _identifier(audience, "audience")
         self.leeway = _whole_seconds(leeway, "leeway", 0, MAX_LEEWAY)
         self.maximum_lifetime = _whole_seconds(maximum_lifetime, "maximum_lifetime", 1, MAX_MAXIMUM_LIFETIME)
-        self._keys = _verification_keys(secrets, keys, self.audience)
-        self._algorithms = _allow_list(algorithms, {key.algorithm for key in self._keys.values()})
+        self._keys, of_keys = _verification_keys(secrets, keys, self.audience)
+        self._algorithms = _allow_list(algorithms, of_keys)
         # The header that our issuer writes for a derived key is known in advance.
         self._issued_headers = {
             issued_header(kid): key for kid, key in self._keys.items() if ALGORITHM in self._algorithms
@@ -169,29 +176,29 @@ class Verifier:
 
 def _verification_keys(
     secrets: Sequence[str] | None, keys: Mapping[str, Any] | None, audience: str
-) -> dict[str, VerificationKey]:
+) -> KeySet:
     if (secrets is None) == (keys is None):
         raise ConfigurationError("give the verifier either secrets or keys, one of the two")
     if secrets is not None:
         if isinstance(secrets, str) or not isinstance(secrets, Sequence):
             raise ConfigurationError("secrets must be a list of secrets, current first")
         derived = derive_keys([judge_secret(secret, "the shared secret") for secret in secrets], audience)
-        return {kid: symmetric_key(kid, key) for kid, key in derived.items()}
+        return KeySet({kid: symmetric_key(kid, key) for kid, key in derived.items()}, frozenset((ALGORITHM,)))
     usable = usable_keys(keys)
-    if not usable:
+    if not usable.algorithms:
         raise ConfigurationError(
             "the key set has no usable key; each needs kid, kty and strong public material"
         )
-    if len({key.algorithm == ALGORITHM for key in usable.values()}) != 1:
+    if len({algorithm == ALGORITHM for algorithm in usable.algorithms}) != 1:
         raise ConfigurationError(
             "the key set mixes oct keys with public keys; give each kind its own verifier"
         )
     return usable
 
 
-def _allow_list(algorithms: Sequence[str] | None, of_keys: set[str]) -> frozenset[str]:
+def _allow_list(algorithms: Sequence[str] | None, of_keys: frozenset[str]) -> frozenset[str]:
     if algorithms is None:
-        return frozenset(of_keys)
+        return of_keys
     if isinstance(algorithms, str) or not all(isinstance(name, str) for name in algorithms):
         raise ConfigurationError("algorithms must be a list of names")
     allowed = frozenset(canonical_algorithm(name) for name in algorithms)

@@ -14,6 +14,7 @@ import configuration
 import form_rules
 import header_rules
 import json_rules
+import key_sets
 from ask import CASES, POLICIES
 from build import Json, document
 
@@ -35,6 +36,7 @@ def access_tokens() -> Json:
     claim_rules.issuer_and_audience()
     claim_rules.identity()
     claim_rules.times()
+    key_sets.tokens()
     return document("Access tokens", CASES.cases, policies=POLICIES)
 
 
@@ -46,6 +48,7 @@ def main() -> int:
         "secrets.json": configuration.secrets(placeholders),
         "versioned-secrets.json": configuration.versioned(),
         "issuers.json": configuration.issuers(),
+        "key-sets.json": key_sets.usability(),
     }
     stale = []
     for name, content in files.items():
