@@ -88,6 +88,8 @@ def test_token_b64_carries_bytes():
         (question(policy=POLICY | {"leeway": 61}), "1"),
         (question(policy=POLICY | {"leeway": None}), "1"),
         (question(policy=POLICY | {"maximumLifetime": 0}), "1"),
+        (question(policy=POLICY | {"leeway": 1.5}), "1"),
+        (question(policy=POLICY | {"keys": None}), "1"),
         (question(policy=POLICY | {"algorithms": []}), "1"),
         (question(policy=POLICY | {"algorithms": ["none"]}), "1"),
         (question(policy=POLICY | {"algorithms": ["HS256", "EdDSA"]}), "1"),
@@ -111,6 +113,10 @@ def test_a_line_that_is_no_question_gets_an_error_and_the_stream_goes_on(line, i
 def test_defaults_of_policy_and_time():
     assert ask({"id": "1", "token": sign()}, policy=POLICY, now=NOW)[0]["ok"] is True
     assert ask(question(now=NOW + 9999), policy={}, now=NOW)[0]["code"] == "token_expired"
+
+
+def test_whole_numbers_with_a_fraction_of_zero_are_whole():
+    assert ask(question(policy=POLICY | {"leeway": 10.0}))[0]["ok"] is True
 
 
 @pytest.mark.parametrize(

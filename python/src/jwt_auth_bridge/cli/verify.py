@@ -151,6 +151,11 @@ def _verifier(policy: str) -> _Verifier:
     for name in members:
         if name not in _PARAMETERS:
             raise ConfigurationError(f"policy has the unknown member {name!r}")
+        if members[name] is None:
+            raise ConfigurationError(f"policy has null for {name}")
+        # JSON has one kind of number: 10.0 is 10.
+        if isinstance(members[name], float) and members[name].is_integer():
+            members[name] = int(members[name])
     for name in ("issuer", "audience"):
         if name not in members:
             raise ConfigurationError(f"policy lacks {name}")
