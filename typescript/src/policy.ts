@@ -1,0 +1,57 @@
+/**
+ * What an integrator configured, judged: names, texts and durations.
+ *
+ * A room of this language only, where options are untyped objects at run time; Python's signatures do the same
+ * work. Wrong configuration throws when the process starts, and never later.
+ */
+
+import { isWellFormed } from "./compact.js";
+import { ConfigurationError } from "./errors.js";
+
+/**
+ * Refuses an issuer or an audience that is no text.
+ *
+ * @throws ConfigurationError
+ */
+export function judgeIdentifier(value: string | undefined, name: string): string {
+  if (typeof value !== "string" || value === "") {
+    throw new ConfigurationError(`${name} is missing; set it to the same text on both sides`);
+  }
+  if (!isWellFormed(value)) {
+    throw new ConfigurationError(`${name} has a lone surrogate; set it to plain text`);
+  }
+  return value;
+}
+
+/**
+ * Refuses a duration that is no whole number of seconds within its bounds.
+ *
+ * @throws ConfigurationError
+ */
+export function judgeSeconds(value: number, name: string, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new ConfigurationError(
+      `${name} is ${String(value)} and must be a whole number, ${least} to ${most} seconds`,
+    );
+  }
+  return value;
+}
+
+/**
+ * Refuses an option that would be ignored.
+ *
+ * @param cures what to do about a name that people try, where "remove it" does not say enough.
+ * @throws ConfigurationError
+ */
+export function refuseUnknown(
+  options: object,
+  owner: string,
+  known: readonly string[],
+  cures: Readonly<Record<string, string>> = {},
+): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const cure = Object.hasOwn(cures, name) ? cures[name] : `remove it; the options are ${known.join(", ")}`;
+    throw new ConfigurationError(`${owner} has no option ${name}: ${cure}`);
+  }
+}

@@ -1,0 +1,137 @@
+/** What is published: the doors, their types, their size, and `assertBridge` in a process of its own. */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OTHER_SECRET, SECRET } from "./tokens.js";
+
+const PACKAGE = new URL("../", import.meta.url);
+/** Below the package, so that the built files find better-auth; ignored by git. */
+const OUT = new URL(`.cache/built-${process.pid}/`, PACKAGE);
+const path = (name: string) => fileURLToPath(new URL(name, OUT));
+
+beforeAll(() => {
+  mkdirSync(OUT, { recursive: true });
+  const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", PACKAGE));
+  const project = fileURLToPath(new URL("tsconfig.build.json", PACKAGE));
+  const result = spawnSync(process.execPath, [tsc, "-p", project, "--outDir", fileURLToPath(OUT)], {
+    encoding: "utf8",
+  });
+  expect(result.stdout).toBe("");
+});
+
+afterAll(() => rmSync(OUT, { recursive: true, force: true }));
+
+const { exports } = JSON.parse(readFileSync(new URL("package.json", PACKAGE), "utf8"));
+const doors = Object.entries<{ default: string }>(exports).filter(([name]) => name !== "./package.json");
+
+describe("the doors", () => {
+  test("lead to what is announced, and to nothing else", async () => {
+    const found: Record<string, string[]> = {};
+    for (const [name, { default: file }] of doors) {
+      found[name] = Object.keys(await import(pathToFileURL(path(file.replace("./dist/", ""))).href)).sort();
+    }
+    expect(found).toEqual({
+      ".": [
+        "BridgeError",
+        "ConfigurationError",
+        "ForbiddenError",
+        "InvalidRequestError",
+        "InvalidTokenError",
+        "KeySetUnavailableError",
+        "MissingTokenError",
+      ],
+      "./better-auth": ["assertBridge", "jwtBridge"],
+      "./client": ["SessionMissingError", "TokenUnavailableError", "createBridgeFetch", "createTokenSource"],
+      "./verify": ["createVerifier"],
+    });
+  });
+
+  test("the types of better-auth's leak no other package", () => {
+    for (const name of ["index", "options", "assert-bridge"]) {
+      const types = readFileSync(path(`better-auth/${name}.d.ts`), "utf8");
+      expect(types).not.toMatch(/better-call|zod|jose|@better-auth/);
+    }
+  });
+
+  test("the client imports nothing and is under 3 kB, minified and gzipped", async () => {
+    const result = await build({
+      configFile: false,
+      logLevel: "silent",
+      build: { write: false, lib: { entry: path("client/index.js"), formats: ["es"] }, minify: "esbuild" },
+    });
+    const [{ output }] = result as unknown as [{ output: { code: string; imports: string[] }[] }];
+    expect(output).toHaveLength(1);
+    expect(output[0]?.imports).toEqual([]);
+    const { code = "" } = output[0] ?? {};
+    expect(code).not.toMatch(/\bprocess\b|node:|\bimport\b/);
+    expect(gzipSync(code).length).toBeLessThan(3000);
+  });
+});
+
+describe("assertBridge in a process of its own", () => {
+  function run(module: string, environment: Record<string, string>) {
+    const file = path("auth.mjs");
+    writeFileSync(file, module);
+    const code = `
+      import { assertBridge } from ${JSON.stringify(pathToFileURL(path("better-auth/index.js")).href)};
+      await assertBridge(import(${JSON.stringify(pathToFileURL(file).href)}));
+      console.log("started");`;
+    const env = { PATH: process.env.PATH ?? "", ...environment };
+    const result = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+      encoding: "utf8",
+      env,
+    });
+    return { status: result.status, said: result.stdout + result.stderr };
+  }
+
+  const MODULE = `
+    import { betterAuth } from "better-auth";
+    import { memoryAdapter } from "better-auth/adapters/memory";
+    import { jwtBridge } from "./better-auth/index.js";
+    export const auth = betterAuth({
+      database: memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] }),
+      telemetry: { enabled: false },
+      plugins: [jwtBridge({ audience: process.env.JWT_BRIDGE_AUDIENCE })],
+    });`;
+  const GOOD = {
+    NODE_ENV: "production",
+    BETTER_AUTH_SECRET: SECRET,
+    BETTER_AUTH_URL: "https://app.example.com",
+    JWT_BRIDGE_AUDIENCE: "https://api.example.com",
+  };
+
+  test("starts, and says what to compare", () => {
+    const { status, said } = run(MODULE, GOOD);
+    expect([status, said]).toEqual([
+      0,
+      "jwt-auth-bridge: issuer https://app.example.com, audience https://api.example.com, " +
+        "key IDs vrqa5TdV3SOpsaQDoGDZt7cQeMU-zDyJtkjBoBupOLM\nstarted\n",
+    ]);
+  });
+
+  test.each([
+    ["no audience", MODULE, { ...GOOD, JWT_BRIDGE_AUDIENCE: "" }, "JWT_BRIDGE_AUDIENCE"],
+    ["no base URL", MODULE, { ...GOOD, BETTER_AUTH_URL: "" }, "BETTER_AUTH_URL is not set"],
+    ["no secret", MODULE, { ...GOOD, BETTER_AUTH_SECRET: "" }, "BETTER_AUTH_SECRET"],
+    [
+      "no secret in development",
+      MODULE,
+      { ...GOOD, NODE_ENV: "development", BETTER_AUTH_SECRET: "" },
+      "BETTER_AUTH_SECRET",
+    ],
+    ["a weak secret", MODULE, { ...GOOD, BETTER_AUTH_SECRET: "abcdefg".repeat(10) }, "guessed"],
+    ["a list without versions", MODULE, { ...GOOD, BETTER_AUTH_SECRETS: OTHER_SECRET }, "entry 1,"],
+    ["a module that throws", 'throw new Error("DATABASE_URL is not set")', GOOD, "DATABASE_URL is not set"],
+  ])("%s ends it with 1", (_, module, environment, words) => {
+    const { status, said } = run(module, environment);
+    expect(status).toBe(1);
+    expect(said).toContain(words);
+    expect(said).not.toContain("started");
+    expect(said).not.toContain(OTHER_SECRET.slice(0, 8));
+    expect(said).not.toContain("abcdefgabcdefg");
+  });
+});

@@ -1,0 +1,380 @@
+/** The client, against real HTTP servers, with a clock that the test moves. */
+
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAuthClient } from "better-auth/client";
+import { jwtClient } from "better-auth/client/plugins";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createBridgeFetch, createTokenSource, type TokenSource } from "../src/client/index.js";
+import { CLAIMS, claims, NOW, sign } from "./tokens.js";
+
+let now = NOW * 1000;
+const clock = () => now;
+
+beforeEach(() => {
+  now = NOW * 1000;
+});
+
+/** Tokens t1, t2, … with the given claims; counts how often it is asked. */
+function issuer(changes: Record<string, unknown> = {}) {
+  const getToken = vi.fn(async (): Promise<string | null> => {
+    const jti = `t${getToken.mock.calls.length}`;
+    return sign(claims({ ...changes, jti }));
+  });
+  return getToken;
+}
+
+const idOf = async (source: TokenSource) => {
+  const { value } = await source.get();
+  return JSON.parse(Buffer.from(value.split(".")[1] ?? "", "base64url").toString()).jti;
+};
+
+describe("the token source", () => {
+  test("asks once however many wait, and then answers from memory", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    const tokens = await Promise.all(Array.from({ length: 500 }, () => source.get()));
+    expect(new Set(tokens.map(({ value }) => value)).size).toBe(1);
+    expect(tokens[0]?.subject).toBe("u1");
+    await source.get();
+    expect(getToken).toHaveBeenCalledTimes(1);
+  });
+
+  test.each([
+    [300, 270],
+    [20, 16],
+    [3600, 3570],
+  ])("a lifetime of %d is renewed after %d seconds, by the server's clock", async (lifetime, after) => {
+    const getToken = issuer({ exp: NOW + lifetime });
+    now += 86_400_000; // the local clock is wrong by a day
+    const source = createTokenSource({ getToken, clock });
+    expect(await idOf(source)).toBe("t1");
+    now += after * 1000 - 1;
+    expect(await idOf(source)).toBe("t1");
+    now += 1;
+    expect(await idOf(source)).toBe("t2");
+  });
+
+  test("a clock that goes back renews", async () => {
+    const source = createTokenSource({ getToken: issuer(), clock });
+    await source.get();
+    now -= 3_600_000;
+    expect(await idOf(source)).toBe("t2");
+  });
+
+  test("an issuer that is away does no harm while the token is good", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get();
+    getToken.mockRejectedValue(new TypeError("fetch failed"));
+    now += 280_000;
+    expect(await idOf(source)).toBe("t1");
+    now += 20_000;
+    await expect(source.get()).rejects.toMatchObject({
+      name: "TokenUnavailableError",
+      code: "token_unavailable",
+    });
+  });
+
+  test("nobody signed in: SessionMissingError, and what was held is dropped", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get();
+    now += 280_000;
+    getToken.mockResolvedValue(null);
+    await expect(source.get()).rejects.toMatchObject({
+      name: "SessionMissingError",
+      code: "session_missing",
+    });
+    getToken.mockRejectedValue(new Error("away"));
+    await expect(source.get()).rejects.toMatchObject({ name: "TokenUnavailableError" });
+  });
+
+  test("clear() drops the token, also one that is on its way", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get();
+    source.clear();
+    const late = source.get();
+    source.clear();
+    const next = idOf(source);
+    await expect(late).rejects.toMatchObject({ name: "SessionMissingError" });
+    expect(await next).toBe("t3");
+    expect(await idOf(source)).toBe("t3");
+  });
+
+  test("a refused token is replaced once, however many were refused", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    const { value } = await source.get();
+    const again = await Promise.all(Array.from({ length: 10 }, () => source.get({ rejected: value })));
+    expect(new Set(again.map((token) => token.value)).size).toBe(1);
+    await source.get({ rejected: value });
+    expect(getToken).toHaveBeenCalledTimes(2);
+  });
+
+  test("a signal ends one wait and not the others", async () => {
+    let answer: (token: string) => void = () => {};
+    const getToken = () => new Promise<string>((resolve) => (answer = resolve));
+    const source = createTokenSource({ getToken, clock });
+    const controller = new AbortController();
+    const aborted = source.get({ signal: controller.signal });
+    const other = source.get();
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ name: "AbortError" });
+    answer(sign());
+    expect((await other).subject).toBe("u1");
+    await expect(source.get({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  test.each([
+    ["an opaque session token", "a1".repeat(16)],
+    ["a stock token, without user_id", sign(claims({ user_id: undefined }))],
+    ["another user_id", sign(claims({ user_id: "u2" }))],
+    ["no lifetime", sign(claims({ exp: NOW }))],
+    ["no dates", sign(claims({ exp: undefined }))],
+    ["no JSON", "a.b.c"],
+  ])("%s is never handed out", async (_, token) => {
+    const source = createTokenSource({ getToken: async () => token });
+    await expect(source.get()).rejects.toMatchObject({ name: "TokenUnavailableError" });
+  });
+
+  test("a user's ID of many letters", async () => {
+    const sub = "𝄞/ü?&=";
+    const source = createTokenSource({ getToken: issuer({ sub, user_id: sub }), clock });
+    expect((await source.get()).subject).toBe(sub);
+  });
+
+  test("authClient or getToken, one of them", () => {
+    // @ts-expect-error neither
+    expect(() => createTokenSource({})).toThrow(TypeError);
+    const authClient = createAuthClient({ baseURL: "http://localhost", plugins: [jwtClient()] });
+    // @ts-expect-error both
+    expect(() => createTokenSource({ authClient, getToken: async () => null })).toThrow(TypeError);
+  });
+
+  test.each([
+    [200, { token: sign() }, undefined],
+    [401, { code: "UNAUTHORIZED" }, { name: "SessionMissingError" }],
+    [503, { code: "X" }, { name: "TokenUnavailableError", status: 503 }],
+    [429, {}, { name: "TokenUnavailableError", status: 429 }],
+    [0, {}, { name: "TokenUnavailableError" }],
+  ])("authClient.token() answering %d", async (status, body, error) => {
+    const authClient = createAuthClient({
+      baseURL: "http://localhost",
+      plugins: [jwtClient()],
+      fetchOptions: {
+        customFetchImpl: async () => {
+          if (status === 0) throw new TypeError("fetch failed");
+          return Response.json(body, { status });
+        },
+      },
+    });
+    const got = createTokenSource({ authClient }).get();
+    if (error) await expect(got).rejects.toMatchObject(error);
+    else expect(await got).toMatchObject({ subject: "u1" });
+  });
+});
+
+describe("the bridge's fetch", () => {
+  const closers: (() => void)[] = [];
+  afterEach(() => {
+    for (const close of closers.splice(0)) close();
+  });
+
+  interface Seen {
+    method: string;
+    url: string;
+    authorization: string | undefined;
+    type: string | undefined;
+    body: string;
+  }
+
+  /** A server that remembers, and answers 401 to tokens whose jti is refused. */
+  async function serve(
+    handle: (seen: Seen, response: ServerResponse) => void = (_, response) => response.end("ok"),
+  ) {
+    const seen: Seen[] = [];
+    const server = createServer(async (request: IncomingMessage, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const { authorization, "content-type": type } = request.headers;
+      const entry = {
+        method: request.method ?? "",
+        url: request.url ?? "",
+        authorization,
+        type,
+        body: Buffer.concat(chunks).toString(),
+      };
+      seen.push(entry);
+      handle(entry, response);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closers.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+
+  const refusing =
+    (challenge?: string, body: object = { error: "invalid_token" }) =>
+    (seen: Seen, response: ServerResponse) => {
+      const { jti } = JSON.parse(
+        Buffer.from(seen.authorization?.split(".")[1] ?? "", "base64url").toString(),
+      );
+      if (jti !== "t1") return void response.end("ok");
+      response.writeHead(401, {
+        "content-type": "application/json",
+        ...(challenge ? { "www-authenticate": challenge } : {}),
+      });
+      response.end(JSON.stringify(body));
+    };
+
+  function client(baseURL: string, changes: Record<string, unknown> = {}) {
+    const getToken = issuer(changes);
+    return {
+      getToken,
+      api: createBridgeFetch({ baseURL, tokenSource: createTokenSource({ getToken, clock }) }),
+    };
+  }
+
+  test("attaches the token and fills the path, whatever the input", async () => {
+    const { seen, url } = await serve();
+    const { api } = client(url, { sub: "a/b$&", user_id: "a/b$&" });
+    await api("/api/{user_id}/tasks?q={user_id}");
+    await api("api/{user_id}");
+    await api(new URL(`${url}/api/{user_id}`));
+    await api(`${url}/api/%7buser_id%7D`, { method: "DELETE" });
+    const body = JSON.stringify({ title: "x" });
+    await api(
+      new Request(`${url}/api/{user_id}`, {
+        method: "POST",
+        body,
+        headers: { "content-type": "application/json" },
+      }),
+    );
+    await api("//evil.example.com/x");
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "GET /api/a%2Fb%24%26/tasks?q={user_id}",
+      "GET /api/a%2Fb%24%26",
+      "GET /api/a%2Fb%24%26",
+      "DELETE /api/a%2Fb%24%26",
+      "POST /api/a%2Fb%24%26",
+      "GET //evil.example.com/x",
+    ]);
+    expect(seen[4]).toMatchObject({ body, type: "application/json" });
+    for (const { authorization } of seen) expect(authorization).toMatch(/^Bearer eyJ/);
+  });
+
+  test("goes below a base URL with a path", async () => {
+    const { seen, url } = await serve();
+    const { api } = client(`${url}/v1/`);
+    await api("/tasks");
+    await api("tasks");
+    await api("?x=1");
+    expect(seen.map((each) => each.url)).toEqual(["/v1/tasks", "/v1/tasks", "/v1?x=1"]);
+  });
+
+  test("gives no token to another origin, directly or by a redirect", async () => {
+    const other = await serve();
+    const { seen, url } = await serve((_, response) =>
+      response.writeHead(307, { location: `${other.url}/caught` }).end(),
+    );
+    const { api, getToken } = client(url);
+    await api(`${other.url}/{user_id}`);
+    expect(getToken).not.toHaveBeenCalled();
+    await api("/away");
+    await api(new Request(`${url}/away`, { method: "POST", body: "x" }));
+    expect(seen.every(({ authorization }) => authorization !== undefined)).toBe(true);
+    expect(other.seen).toHaveLength(3);
+    expect(other.seen.map(({ authorization }) => authorization)).toEqual([undefined, undefined, undefined]);
+    expect(other.seen[0]?.url).toBe("/%7Buser_id%7D");
+  });
+
+  test.each([
+    ["the challenge", 'Bearer error="invalid_token", error_description="x"', {}],
+    ["the body, where the challenge is hidden", undefined, { error: "invalid_token" }],
+  ])("tries once more when %s says invalid_token", async (_, challenge, body) => {
+    const { seen, url } = await serve(refusing(challenge, body));
+    const { api, getToken } = client(url);
+    const response = await api("/x", { method: "PUT", body: "again" });
+    expect(await response.text()).toBe("ok");
+    expect(seen.map((each) => each.body)).toEqual(["again", "again"]);
+    expect(getToken).toHaveBeenCalledTimes(2);
+    await api("/x");
+    expect(seen).toHaveLength(3);
+    const request = new Request(`${url}/y`, {
+      method: "PUT",
+      body: '"b"',
+      headers: { "content-type": "application/json" },
+    });
+    expect(await (await client(url).api(request)).text()).toBe("ok");
+    expect(seen.slice(3).map((each) => `${each.url} ${each.type} ${each.body}`)).toEqual(
+      Array(2).fill('/y application/json "b"'),
+    );
+  });
+
+  test("tries once, not for ever", async () => {
+    const { seen, url } = await serve((_, response) => {
+      response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end("no");
+    });
+    const response = await client(url).api("/x");
+    expect(response.status).toBe(401);
+    expect(await response.text()).toBe("no");
+    expect(seen).toHaveLength(2);
+  });
+
+  test.each([
+    ["a bare challenge", "Bearer", { error: "invalid_token" }],
+    ["another error", undefined, { error: "token_missing" }],
+  ])("passes a 401 with %s untouched", async (_, challenge, body) => {
+    const { seen, url } = await serve(refusing(challenge, body));
+    const response = await client(url).api("/x");
+    expect([response.status, await response.json(), seen.length]).toEqual([401, body, 1]);
+  });
+
+  test("does not send a stream twice", async () => {
+    const { seen, url } = await serve(refusing('Bearer error="invalid_token"'));
+    const body = new Blob(["streamed"]).stream();
+    const response = await client(url).api("/x", { method: "POST", body, duplex: "half" } as RequestInit);
+    expect([response.status, seen.length, seen[0]?.body]).toEqual([401, 1, "streamed"]);
+  });
+
+  test("says who is missing, and sends nothing", async () => {
+    const { seen, url } = await serve();
+    const tokenSource = createTokenSource({ getToken: async () => null });
+    await expect(createBridgeFetch({ baseURL: url, tokenSource })("/x")).rejects.toMatchObject({
+      name: "SessionMissingError",
+    });
+    expect(seen).toEqual([]);
+  });
+
+  test("honours a signal, and a user's ID that would climb in the path", async () => {
+    const { seen, url } = await serve();
+    await expect(client(url).api("/x", { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: "AbortError",
+    });
+    await expect(client(url, { sub: "..", user_id: ".." }).api("/a/{user_id}/b")).rejects.toThrow(TypeError);
+    expect(seen).toEqual([]);
+  });
+
+  test("refuses a base URL that is none", () => {
+    const { tokenSource } = { tokenSource: createTokenSource({ getToken: async () => null }) };
+    expect(() => createBridgeFetch({ baseURL: "/api", tokenSource })).toThrow(TypeError);
+    expect(() => createBridgeFetch({ baseURL: "file:///x", tokenSource })).toThrow(TypeError);
+  });
+
+  test("keeps what the caller set", async () => {
+    const send = vi.fn(async () => new Response("ok"));
+    const tokenSource = createTokenSource({ getToken: async () => sign(CLAIMS), clock });
+    const api = createBridgeFetch({ baseURL: "https://api.example.com", tokenSource, fetch: send });
+    await api("/x", { headers: { accept: "text/plain" }, cache: "no-store", credentials: "omit" });
+    const [url, init] = send.mock.calls[0] as unknown as [URL, RequestInit];
+    expect(url.href).toBe("https://api.example.com/x");
+    expect(init).toMatchObject({ cache: "no-store", credentials: "omit" });
+    expect(new Headers(init.headers).get("accept")).toBe("text/plain");
+  });
+});
