@@ -53,7 +53,7 @@ def parse_compact(token: str) -> Compact:
     if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_LENGTH or not token.isascii():
         raise InvalidTokenError("token_malformed")
     # [V2] RFC 7515 §7.1: three segments, none empty; RFC 4648 §3.5 and §5: canonical
-    segments = token.split(".")
+    segments = token.split(".", 3)
     if len(segments) != 3:
         raise InvalidTokenError("token_opaque" if _OPAQUE.fullmatch(token) else "token_malformed")
     header, payload, signature = segments
