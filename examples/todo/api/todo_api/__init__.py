@@ -1,1 +1,1 @@
-"""The reference API: a few endpoints for tasks, guarded by jwt-auth-bridge; read ``main``, ``app``, ``routes``."""
+"""The reference API: endpoints for tasks, guarded by jwt-auth-bridge. Read ``main``, ``app``, ``routes``."""

@@ -1,4 +1,4 @@
-"""How errors leave the API: small JSON bodies of the bridge's shape, ``{"detail", "error"}``, and no internals.
+"""How errors leave the API: small bodies of the bridge's shape, ``{"detail", "error"}``, and no internals.
 
 Registered on the app as exception handlers. Bodies are ASCII: a lone surrogate that came in with a request
 can be quoted in no UTF-8 answer.

@@ -1,7 +1,7 @@
 """The app, put together from its settings and a bridge. Order matters here, so it is in one place.
 
-A request passes, from the outside in: CORS, the last resort, the bridge's guard (which authenticates before the
-body is read), the limit on the body, the routes.
+A request passes, from the outside in: CORS, the last resort, the limit on the body, the bridge's guard, the
+routes. The guard authenticates when the body is asked for, so before its first byte counts for the limit.
 """
 
 from collections.abc import AsyncIterator
@@ -39,9 +39,9 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
     app.include_router(task_routes(bridge, tasks))
     install_answers(app)
 
+    bridge.protect(app)
     # Each call puts a layer around the ones before.
     app.add_middleware(BodyLimit)
-    bridge.protect(app)
     app.add_middleware(LastResort)
     app.add_middleware(
         CORSMiddleware,

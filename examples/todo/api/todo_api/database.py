@@ -1,11 +1,10 @@
 """One engine, one way to open a transaction, and one name for "the database is not there".
 
-An outage has many faces: asyncpg's bare ``ConnectionRefusedError``, its timeouts, SQLAlchemy's wrapped errors,
-a pool that is exhausted. ``transaction`` turns them all into DatabaseUnavailableError, which is answered 503
-with ``Retry-After`` (RFC 9110 §15.6.4). ``pool_pre_ping`` makes the recovery automatic.
+An outage has many faces: asyncpg's bare ``ConnectionRefusedError``, its timeouts, SQLAlchemy's wrapped
+errors, a pool that is exhausted. ``transaction`` turns them all into DatabaseUnavailableError, which is
+answered 503 with ``Retry-After`` (RFC 9110 §15.6.4). ``pool_pre_ping`` makes the recovery automatic.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -38,7 +37,6 @@ class Database:
     """
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        self._budget = 2 * patience
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=partial(asyncpg.connect, url, timeout=patience, command_timeout=patience),
@@ -57,11 +55,11 @@ class Database:
             DatabaseUnavailableError: the database cannot be reached, went away or does not answer in time.
         """
         try:
-            async with asyncio.timeout(self._budget), self._sessions.begin() as session:
+            async with self._sessions.begin() as session:
                 yield session
         except Exception as error:
             if _is_outage(error):
-                raise DatabaseUnavailableError(type(error).__name__) from error
+                raise DatabaseUnavailableError(_describe(error)) from error
             raise
 
     async def close(self) -> None:
@@ -77,6 +75,11 @@ def _is_outage(error: Exception) -> bool:
     """
     if isinstance(error, DBAPIError):
         return not isinstance(error, (DataError, IntegrityError))
-    # asyncpg.connect is called outside SQLAlchemy's translation. TimeoutError is an OSError.
-    outages = (OSError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-    return isinstance(error, outages)
+    # What the socket says while connecting stays as it is; a TimeoutError is an OSError.
+    return isinstance(error, (OSError, PoolTimeoutError))
+
+
+def _describe(error: Exception) -> str:
+    """For the log: the kind of error and PostgreSQL's code for it, never the statement or its values."""
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return f"{type(error).__name__}, SQLSTATE {state}" if state else type(error).__name__

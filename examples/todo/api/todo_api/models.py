@@ -1,4 +1,4 @@
-"""The one table, ``api.task``. Every row has an owner: the token's ``sub``, a string of at most 255 characters."""
+"""The one table, ``api.task``. Every row has an owner: the token's ``sub``, at most 255 characters."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ SCHEMA = "api"
 
 
 class Base(DeclarativeBase):
-    """Everything lives in the schema ``api``; Better Auth's tables are in ``auth`` and are no business of ours."""
+    """Everything lives in schema ``api``; Better Auth's tables are in ``auth`` and no business of ours."""
 
     metadata = MetaData(schema=SCHEMA)
 

@@ -1,8 +1,8 @@
 """The endpoints. The guard stands on the router, once: no route of tasks can forget it [C4] [C5].
 
-``bridge.path_user`` verifies the token and compares its user with ``{user_id}``; ``TaskService`` then gets the
-Principal, never the path. The order of the tests on a request is therefore: token (401), path (403), input
-(422), row (404).
+``bridge.path_user`` verifies the token and compares its user with ``{user_id}``; ``TaskService`` then gets
+the Principal, never the path. The order of the tests on a request is therefore: token (401), path (403),
+input (422), row (404).
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,11 @@ def task_routes(bridge: Bridge, database: Database) -> APIRouter:
         prefix="/api/{user_id}/tasks", tags=["tasks"], dependencies=[Depends(bridge.path_user)]
     )
 
-    async def own_tasks(principal: Annotated[Principal, Depends(bridge.path_user)]) -> TaskService:
+    # The same verification as the guard's: it happens once per request, however many dependencies ask.
+    async def own_tasks(principal: Annotated[Principal, Depends(bridge.current_user)]) -> TaskService:
         return TaskService(database, principal)
 
-    type Own = Annotated[TaskService, Depends(own_tasks)]
+    Own = Annotated[TaskService, Depends(own_tasks)]
 
     @router.get("", response_model=list[TaskOut])
     async def list_tasks(
@@ -72,9 +73,7 @@ def account_routes(bridge: Bridge) -> APIRouter:
 
     @router.get("/api/me", tags=["account"])
     async def me(principal: Annotated[Principal, Depends(bridge.current_user)]) -> Me:
-        return Me(
-            user_id=principal.subject, session_id=principal.session_id, expires_at=principal.expires_at
-        )
+        return Me(user_id=principal.subject, session_id=principal.session_id, expires_at=principal.expires_at)
 
     @router.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:

@@ -1,11 +1,12 @@
 """The owner-scoped service: the only place that queries ``api.task`` [S6].
 
-A service is made from a Principal, which only a verified token can yield, and every statement below names that
-owner. There is no function that takes a task without an owner, and none that takes an owner from a caller.
-Somebody else's task and a task that never was raise the same error, so that they get the same answer.
+A service is made from a Principal, which only a verified token can yield, and every statement below names
+that owner. There is no function that takes a task without an owner, and none that takes an owner from a
+caller. Somebody else's task and a task that never was raise the same error, so that they get the same answer.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
@@ -15,6 +16,8 @@ from jwt_auth_bridge import Principal
 from .database import Database
 from .models import Task
 from .schemas import TaskChanges, TaskIn
+
+Row = TypeVar("Row")
 
 
 class TaskNotFoundError(Exception):
@@ -90,7 +93,7 @@ class TaskService:
         return and_(Task.user_id == self._owner, Task.id == task_id)
 
 
-def _found[T](row: T | None) -> T:
+def _found(row: Row | None) -> Row:
     if row is None:
         raise TaskNotFoundError
     return row

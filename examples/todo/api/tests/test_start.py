@@ -1,0 +1,69 @@
+"""Wrong configuration stops the process with one sentence; a database that is away does not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import API, AUDIENCE, ISSUER, SECRET
+
+GOOD = {
+    "BETTER_AUTH_SECRET": SECRET,
+    "BETTER_AUTH_URL": ISSUER,
+    "JWT_BRIDGE_AUDIENCE": AUDIENCE,
+    "API_DATABASE_URL": "postgresql://todo_api:hush-hush@127.0.0.1:1/todo",
+    "WEB_ORIGIN": "http://localhost:3000",
+}
+
+
+def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Let uvicorn load the app; port 70000 is none, so that it stops after that in any case."""
+    clean = {name: value for name, value in os.environ.items() if name not in GOOD}
+    clean.pop("BETTER_AUTH_SECRETS", None)
+    clean.pop("JWT_BRIDGE_ISSUER", None)
+    return subprocess.run(
+        [sys.executable, "-m", "uvicorn", "todo_api.main:app", "--host", "127.0.0.1", "--port", "70000"],
+        cwd=API,
+        env={**clean, **GOOD, **changes},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BETTER_AUTH_SECRET", ""),
+        ("BETTER_AUTH_SECRET", "short"),
+        ("BETTER_AUTH_URL", ""),
+        ("BETTER_AUTH_URL", "localhost"),
+        ("JWT_BRIDGE_AUDIENCE", ""),
+        ("API_DATABASE_URL", ""),
+        ("API_DATABASE_URL", "mysql://u:hush-hush@h/d"),
+        ("API_DATABASE_URL", "postgresql://u:hush-hush@h:99999/d"),
+        ("API_DATABASE_URL", "postgresql://u:hush-hush@h"),
+        ("WEB_ORIGIN", ""),
+        ("WEB_ORIGIN", "*"),
+        ("WEB_ORIGIN", "null"),
+        ("WEB_ORIGIN", "http://localhost:3000/"),
+        ("WEB_ORIGIN", "http://me@localhost:3000"),
+        ("WEB_ORIGIN", "HTTP://LOCALHOST"),
+        ("WEB_ORIGIN", "http://localhost:99999"),
+        ("WEB_ORIGIN", "http://a.example http://b.example"),
+    ],
+)
+def test_a_wrong_setting_stops_the_process(name, value):
+    done = start({name: value})
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "hush-hush" not in done.stderr
+    assert SECRET not in done.stderr
+
+
+def test_an_unreachable_database_does_not_stop_the_start():
+    done = start({})
+    assert "Application startup complete" in done.stderr

@@ -1,0 +1,11 @@
+/**
+ * Runs once, before the first request. Wrong configuration ends the process here, with one sentence: a throw would
+ * leave Next.js running and answering 500.
+ */
+export async function register(): Promise<void> {
+  if (process.env.NEXT_RUNTIME !== "nodejs") return;
+  const { assertSettings } = await import("./lib/settings");
+  const { assertBridge } = await import("jwt-auth-bridge/better-auth");
+  assertSettings();
+  await assertBridge(import("./lib/auth"));
+}

@@ -1,0 +1,51 @@
+/**
+ * Every request on its way in: an address that is no UTF-8 is refused (Next.js would answer 500), and a page gets
+ * its content security policy, whose nonce Next.js puts on its own scripts.
+ *
+ * The access token lives in the page's memory. A script from elsewhere could read it, so none runs here, and the
+ * page may talk to two places only: this app, and the API. Law: Content Security Policy Level 3.
+ */
+import { type NextRequest, NextResponse } from "next/server";
+
+export function proxy(request: NextRequest): NextResponse {
+  const { pathname } = request.nextUrl;
+  if (!isDecodable(pathname)) return new NextResponse("This is no address.", { status: 400 });
+  // Neither Better Auth's endpoints nor the health check render anything.
+  if (pathname.startsWith("/api/") || pathname === "/healthz") return NextResponse.next();
+
+  const policy = policyFor(btoa(crypto.randomUUID()));
+  const headers = new Headers(request.headers);
+  headers.set("content-security-policy", policy);
+  const response = NextResponse.next({ request: { headers } });
+  response.headers.set("content-security-policy", policy);
+  return response;
+}
+
+/** Files that were built are served as they are. */
+export const config = { matcher: "/((?!_next/).*)" };
+
+function policyFor(nonce: string): string {
+  // `next dev` evaluates text as code and writes styles into pages; what is built does neither.
+  const [evaluated, inline] =
+    process.env.NODE_ENV === "development" ? [" 'unsafe-eval'", " 'unsafe-inline'"] : ["", ""];
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${evaluated}`,
+    `style-src 'self'${inline}`,
+    "img-src 'self'",
+    "font-src 'self'",
+    `connect-src 'self' ${new URL(process.env.API_URL ?? "").origin}`,
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
+
+function isDecodable(pathname: string): boolean {
+  try {
+    decodeURIComponent(pathname);
+    return true;
+  } catch {
+    return false;
+  }
+}
