@@ -21,6 +21,7 @@ test.each([
   ["null", "null"],
   ["a number as name", withName("5")],
   ["U+0000 in the name", withName('"a\\u0000b"')],
+  ["a lone surrogate in the name", withName('"a\\ud800"')],
   ["U+0000 in the address", `{"name":"a","email":"a\\u0000@example.com","password":"long enough"}`],
   ["a lone surrogate in the address", `{"name":"a","email":"a\\ud800@example.com","password":"long enough"}`],
   ["no address", `{"name":"a","email":"nobody","password":"long enough"}`],

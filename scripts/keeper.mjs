@@ -86,7 +86,8 @@ async function serve() {
     if (message.spare) folders.delete(message.spare);
   }
   for (const [pid, signal] of [...groups].reverse()) await stopGroup(pid, signal);
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await serve();

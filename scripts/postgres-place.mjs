@@ -10,12 +10,8 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { root } from "./repository.mjs";
 import { Stop } from "./say.mjs";
-
-export const root = path.resolve(
-  import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname),
-  "..",
-);
 
 /** The folder of the platform package that holds bin, lib and share, with the links that npm does not unpack. */
 export function nativeFolder() {
@@ -84,8 +80,8 @@ export function reachablePrograms(account, notice) {
     } catch {
       fs.rmSync(draft, { recursive: true, force: true }); // another start was faster
     }
+    notice?.(`PostgreSQL's account cannot enter ${root}: its programs were copied to ${copy}.`);
   }
-  notice?.(`PostgreSQL's account cannot enter ${root}: its programs were copied to ${copy}.`);
   return copy;
 }
 

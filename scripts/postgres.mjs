@@ -9,22 +9,16 @@
 //   await postgres.stop(); await postgres.start(); await postgres.kill(); await postgres.start();
 //   await postgres.dispose();    // stops it, and removes temporary data
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { keep, signalGroup, stopGroup } from "./keeper.mjs";
+import { keep } from "./keeper.mjs";
 import { freePort } from "./ports.mjs";
-import { reachableBase, reachablePrograms, root, serverAccount, temporaryBase } from "./postgres-place.mjs";
+import { reachableBase, reachablePrograms, serverAccount, temporaryBase } from "./postgres-place.mjs";
+import { environment, launch } from "./postgres-server.mjs";
+import { root } from "./repository.mjs";
 import { Stop } from "./say.mjs";
-
-/** How long the server may take to accept connections, recovery included, in milliseconds. */
-const START_LIMIT = 60_000;
-/** How long a server that is just going may take to be gone, in milliseconds. */
-const LEAVE_LIMIT = 8000;
-
-/** No locale, no time zone and no PG* setting of the person reaches the server. */
-const environment = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", LANG: "C", TZ: "UTC" };
 
 /**
  * Starts PostgreSQL and resolves when it accepts connections.
@@ -56,7 +50,8 @@ export async function startPostgres(options = {}) {
   };
   const dispose = async () => {
     await stop();
-    if (place.temporary) fs.rmSync(place.base, { recursive: true, force: true });
+    if (place.temporary)
+      fs.rmSync(place.base, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     if (place.temporary) keep({ spare: place.base });
   };
 
@@ -176,122 +171,6 @@ function resetPassword(place) {
     );
   }
   fs.writeFileSync(path.join(place.base, "password"), place.password, { mode: 0o600 });
-}
-
-/** One life of the server: resolves when it accepts connections. */
-async function launch(place, port) {
-  await waitForOther(place);
-  for (let waited = 0; ; waited += 250) {
-    try {
-      return await attempt(place, port);
-    } catch (error) {
-      // The last processes of a server that was killed hold its shared memory for a moment.
-      if (!/shared memory block/.test(error.details ?? "") || waited >= LEAVE_LIMIT) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
-}
-
-async function attempt(place, port) {
-  const settings = [
-    `port=${port}`,
-    "listen_addresses=127.0.0.1",
-    "unix_socket_directories=",
-    "logging_collector=off",
-    "log_destination=stderr",
-    "lc_messages=C",
-    "timezone=UTC",
-    "log_timezone=UTC",
-    ...(place.temporary ? ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] : []),
-  ];
-  const child = spawn(
-    path.join(place.programs, "bin", "postgres"),
-    ["-D", place.data, ...settings.flatMap((setting) => ["-c", setting])],
-    {
-      ...place.account,
-      cwd: place.base,
-      env: environment,
-      detached: true,
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
-  const log = fs.createWriteStream(place.log, { flags: "a", mode: 0o600 });
-  let last = "";
-  const exited = new Promise((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("exit", (code, signal) => resolve(`exit ${code ?? signal}`));
-  });
-  if (child.pid !== undefined) keep({ watch: child.pid, signal: "SIGINT" });
-  exited.then(() => {
-    if (child.pid !== undefined) keep({ forget: child.pid });
-    log.end();
-  });
-  const ready = new Promise((resolve) => {
-    child.stderr?.setEncoding("utf8");
-    child.stderr?.on("data", (text) => {
-      log.write(text);
-      last = (last + text).slice(-4000);
-      if (text.includes("ready to accept connections") || last.includes("ready to accept connections"))
-        resolve("ready");
-    });
-  });
-  let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, START_LIMIT, `not ready after ${START_LIMIT / 1000} s`);
-  });
-  const outcome = await Promise.race([ready, exited, late]);
-  clearTimeout(timer);
-  if (outcome !== "ready") {
-    if (child.pid !== undefined) await stopGroup(child.pid, "SIGQUIT");
-    throw new Stop(
-      /Address already in use/.test(last)
-        ? `Port ${port} is in use already: set PG_PORT to another one.`
-        : `PostgreSQL did not start (${outcome}): its log is ${place.log}; DATABASE_URL would use a PostgreSQL of yours instead.`,
-      last,
-    );
-  }
-  child.unref();
-  child.stderr.unref?.();
-  return {
-    pid: child.pid,
-    end: async (signal) => {
-      child.ref();
-      if (signal === "SIGKILL") signalGroup(child.pid, signal);
-      else await stopGroup(child.pid, signal, 10_000);
-      await exited;
-    },
-  };
-}
-
-/** A server that still runs on this data is going (its starter was killed) or belongs to another start. */
-async function waitForOther({ data }) {
-  const file = path.join(data, "postmaster.pid");
-  for (let waited = 0; ; waited += 100) {
-    const pid = Number(read(file)?.split("\n")[0]);
-    if (!Number.isInteger(pid) || pid <= 0) return;
-    if (!isPostgres(pid)) {
-      // Left by a kill -9; its number may be somebody else's by now, which PostgreSQL would take for a running server.
-      fs.rmSync(file, { force: true });
-      return;
-    }
-    if (waited >= LEAVE_LIMIT) {
-      throw new Stop(
-        `A PostgreSQL (process ${pid}) already serves ${data}: another start is running; stop it first.`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-function isPostgres(pid) {
-  const asked = spawnSync("ps", ["-o", "stat=,comm=", "-p", String(pid)], { encoding: "utf8" });
-  if (asked.error === undefined)
-    return asked.status === 0 && /postgres/.test(asked.stdout) && !/^\s*Z/.test(asked.stdout);
-  try {
-    return /postgres/.test(fs.readFileSync(`/proc/${pid}/comm`, "utf8"));
-  } catch {
-    return false;
-  }
 }
 
 function read(file) {

@@ -26,14 +26,36 @@ export function say(text = "") {
   stdout.write(`${text}\n`);
 }
 
-/** Does a step that takes time: its name at once, and how long it took at the end. */
-export async function step(name, work) {
+/** How often a step that lasts says that it goes on, in milliseconds: rarely where lines stay, often where they do not. */
+const BEAT_LINES = 15_000;
+const BEAT_TERMINAL = 1000;
+
+/** Does a step that takes time: its name at once, that it goes on, and how long it took. */
+export async function progress(name, work) {
+  const terminal = stdout.isTTY === true && process.env.TERM !== "dumb";
   const began = performance.now();
-  say(`${faint("•")} ${name}`);
-  const result = await work();
-  const seconds = (performance.now() - began) / 1000;
-  if (seconds >= 1) say(`${faint(`  ${seconds.toFixed(0)} s`)}`);
-  return result;
+  const seconds = () => Math.round((performance.now() - began) / 1000);
+  const line = (text) => stdout.write(`\r\u001b[K${text}`);
+  if (terminal) line(`  ${name} …`);
+  else say(`  ${name} …`);
+  const beat = setInterval(
+    () => {
+      if (terminal) line(`  ${name} … ${seconds()} s`);
+      else say(`  ${name} … ${seconds()} s and going on`);
+    },
+    terminal ? BEAT_TERMINAL : BEAT_LINES,
+  );
+  try {
+    const result = await work();
+    if (terminal) line(`  ${name}: ${seconds()} s\n`);
+    else say(`  ${name}: ${seconds()} s`);
+    return result;
+  } catch (error) {
+    if (terminal) stdout.write("\n");
+    throw error;
+  } finally {
+    clearInterval(beat);
+  }
 }
 
 /** Says why it ends, in one sentence (and the last lines of what failed, where there are any). */

@@ -5,6 +5,7 @@
  * Nothing is judged while this is imported: `next build` imports it on machines without secrets and without a
  * database. instrumentation.ts judges when the server starts.
  */
+import { APIError } from "better-auth/api";
 import { jwtBridge } from "jwt-auth-bridge/better-auth";
 import pg from "pg";
 
@@ -34,11 +35,20 @@ const lifetime = env.JWT_BRIDGE_LIFETIME ? Number(env.JWT_BRIDGE_LIFETIME) : und
 const attempts = env.TODO_TEST_SIGN_INS ? Number(env.TODO_TEST_SIGN_INS) : undefined;
 const rule = attempts && { window: 10, max: attempts };
 
+/** A lone surrogate is no text: PostgreSQL would be given U+FFFD in its place, without a word. */
+async function refuseLoneSurrogates(/** @type {{ name?: string }} */ user) {
+  if (/\p{Surrogate}/u.test(user.name ?? "")) {
+    throw new APIError("UNPROCESSABLE_ENTITY", { message: "The name has a character that is no text" });
+  }
+}
+const before = { before: refuseLoneSurrogates };
+
 export const authOptions = /** @satisfies {import("better-auth").BetterAuthOptions} */ ({
   database: pool,
   emailAndPassword: { enabled: true },
   advanced: { database: { joins: true } },
   plugins: [jwtBridge({ audience: env.JWT_BRIDGE_AUDIENCE, lifetime })],
+  databaseHooks: { user: { create: before, update: before } },
   telemetry: { enabled: false },
   ...(rule && { rateLimit: { customRules: { "/sign-in/*": rule, "/sign-up/*": rule } } }),
 });

@@ -1,0 +1,82 @@
+// `npm start`: from a clone to a running stack, and down again without a trace.
+
+import { requireReachable, urlProblem } from "../database-url.mjs";
+import { portFrom, requireFree } from "../ports.mjs";
+import { command, ended } from "../run.mjs";
+import { bold, Stop, say } from "../say.mjs";
+import { setUp } from "../setup.mjs";
+import { startStack, title } from "../stack.mjs";
+
+const HELP = `npm start: installs what is missing, then runs the reference app until Ctrl-C.
+
+It starts PostgreSQL, brings its tables up to date, and starts the Next.js app (sign-up, sign-in, the task list) and
+the API in FastAPI. The first start takes a minute or two, later ones take seconds. The data stays in .data/, the
+generated secrets in examples/todo/web/.env and examples/todo/api/.env; git ignores all three.
+
+Settings, from the environment:
+  WEB_PORT      port of the Next.js app                              (3000)
+  API_PORT      port of the API                                      (8000)
+  PG_PORT       port of the PostgreSQL that it starts                (55432)
+  DATABASE_URL  use this PostgreSQL instead: postgresql://owner:password@host:5432/database.
+                The owner makes the schemas auth and api and the role todo_api; where it may not, the SQL is printed.
+  PYTHON        the Python to use, 3.11 or newer                     (the newest of python3.13 … python3)
+  BETTER_AUTH_SECRET, BETTER_AUTH_SECRETS
+                the shared secret of both sides                      (generated)
+
+For instance: WEB_PORT=3100 API_PORT=8100 npm start
+
+Start anew: stop it, then remove .data/ (all users and tasks are gone with it).
+Other commands: npm test, npm run walk, npm run check.
+`;
+
+await command(async ({ signal, later }) => {
+  const args = process.argv.slice(2);
+  if (args.includes("--help") || args.includes("-h")) {
+    say(HELP);
+    return 0;
+  }
+  if (args.length > 0)
+    throw new Stop(
+      `npm start takes no argument ${args[0]}: its settings are environment variables, see npm start -- --help.`,
+    );
+
+  const databaseUrl = process.env.DATABASE_URL || undefined;
+  const problem = databaseUrl && urlProblem(databaseUrl);
+  if (problem) throw new Stop(problem);
+  const ports = { WEB_PORT: portFrom("WEB_PORT", 3000), API_PORT: portFrom("API_PORT", 8000) };
+  if (!databaseUrl) ports.PG_PORT = portFrom("PG_PORT", 55432);
+  await requireFree(ports);
+  if (databaseUrl) await requireReachable(databaseUrl);
+
+  await setUp({ signal });
+  say("Starting …");
+  const stack = await startStack({
+    webPort: ports.WEB_PORT,
+    apiPort: ports.API_PORT,
+    pgPort: ports.PG_PORT,
+    databaseUrl,
+    apiDatabaseUrl: process.env.API_DATABASE_URL || undefined,
+    signal,
+    notice: say,
+  });
+  later(async () => {
+    say("Stopping …");
+    await stack.stop();
+    say("Everything is stopped.");
+  });
+
+  say();
+  say(`  ${bold(stack.webUrl)}   the app (Next.js)`);
+  say(`  ${bold(stack.apiUrl)}   the API (FastAPI; its pages are at /docs)`);
+  say();
+  say(
+    "Try it: open the first address, sign up with any e-mail address and a password, and add a task. Ctrl-C stops everything.",
+  );
+
+  const died = (name) => stack[name].exited().then((how) => ({ name, how }));
+  const first = await Promise.race([ended(signal), died("web"), died("api")]);
+  if (signal.aborted) return 0;
+  throw new Stop(
+    `${title(first.name)} ended (${first.how}), so everything is stopped: its last lines stand above.`,
+  );
+});

@@ -1,0 +1,4 @@
+// npm run differential. The check of Node's version comes first; the rest is imported after it.
+import "./node-version.mjs";
+
+import("./commands/differential.mjs");
