@@ -1,4 +1,4 @@
-"""Medians of interleaved rounds: every contender runs in every round, so that a slow moment slows them all."""
+"""Medians of interleaved rounds: all run in every round, so that a slow moment slows them all."""
 
 import gc
 import statistics

@@ -15,9 +15,10 @@ import jwt
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from tokens import AUDIENCE, ISSUER, LEEWAY, REQUIRED, SECRET, USER, token
+
 from jwt_auth_bridge.fastapi import Bridge
 from jwt_auth_bridge.keys import derive_key
-from tokens import AUDIENCE, ISSUER, LEEWAY, REQUIRED, SECRET, USER, token
 
 KEY = derive_key(SECRET, AUDIENCE)
 ROUTES = ("bare", "ours", "async", "sync")
@@ -161,4 +162,6 @@ async def under_uvicorn(rounds: int = 7, requests: int = 1600) -> dict[str, floa
 
 
 if __name__ == "__main__":
-    json.dump({"in process": asyncio.run(in_process()), "under uvicorn": asyncio.run(under_uvicorn())}, sys.stdout)
+    json.dump(
+        {"in process": asyncio.run(in_process()), "under uvicorn": asyncio.run(under_uvicorn())}, sys.stdout
+    )

@@ -12,10 +12,11 @@ import jwt
 from authlib.jose import JsonWebToken as AuthlibToken
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
-from jwt_auth_bridge import InvalidTokenError, Verifier
-from jwt_auth_bridge.keys import derive_key
 from measure import compare
 from tokens import AUDIENCE, ISSUER, LEEWAY, REQUIRED, SECRET, token
+
+from jwt_auth_bridge import InvalidTokenError, Verifier
+from jwt_auth_bridge.keys import derive_key
 
 KEY = derive_key(SECRET, AUDIENCE)
 OURS = Verifier(issuer=ISSUER, audience=AUDIENCE, secrets=[SECRET], leeway=LEEWAY)
@@ -63,7 +64,7 @@ def authlib(subject: str = GOOD) -> object:
 
 def floor(subject: str = GOOD) -> object:
     """One HMAC over the signing input and one JSON parse: less is no verification."""
-    signing_input, _, signature = subject.rpartition(".")
+    signing_input, _, _ = subject.rpartition(".")
     hmac.digest(KEY, signing_input.encode(), "sha256")
     payload = signing_input[signing_input.index(".") + 1 :]
     return json.loads(base64.urlsafe_b64decode(payload + "=="))

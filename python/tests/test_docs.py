@@ -107,7 +107,8 @@ def test_every_dependency_has_a_reason_and_no_other():
         "typescript/package.json": npm("typescript/package.json"),
         "examples/todo/web/package.json": npm("examples/todo/web/package.json"),
         "python/pyproject.toml": pyproject(),
-        "python/requirements/dev.in": requirements(),
+        "python/requirements/dev.in": requirements("dev.in"),
+        "python/requirements/bench.in": requirements("bench.in"),
     }
 
 
@@ -123,9 +124,9 @@ def pyproject() -> set[str]:
     return set(map(bare, project["build-system"]["requires"] + project["project"]["dependencies"] + extras))
 
 
-def requirements() -> set[str]:
-    lines = read("python", "requirements", "dev.in").splitlines()
-    return {bare(line) for line in lines if line and not line.startswith("#")}
+def requirements(name: str) -> set[str]:
+    lines = read("python", "requirements", name).splitlines()
+    return {bare(line) for line in lines if line and not line.startswith(("#", "-c"))}
 
 
 def bare(requirement: str) -> str:
