@@ -27,6 +27,8 @@ export async function makeOwner(superuserUrl) {
     );
     const database = await client.query("SELECT FROM pg_database WHERE datname = 'todo'");
     if (database.rowCount === 0) await client.query("CREATE DATABASE todo OWNER todo_owner");
+    // This server is ours alone: nobody but its superuser has business in its other databases.
+    await client.query("REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC");
   } finally {
     await client.end();
   }

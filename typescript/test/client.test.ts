@@ -6,7 +6,12 @@ import type { AddressInfo } from "node:net";
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createBridgeFetch, createTokenSource, type TokenSource } from "../src/client/index.js";
+import {
+  createBridgeFetch,
+  createTokenSource,
+  SessionMissingError,
+  type TokenSource,
+} from "../src/client/index.js";
 import { CLAIMS, claims, NOW, sign } from "./tokens.js";
 
 let now = NOW * 1000;
@@ -112,6 +117,22 @@ describe("the token source", () => {
     expect(new Set(again.map((token) => token.value)).size).toBe(1);
     await source.get({ rejected: value });
     expect(getToken).toHaveBeenCalledTimes(2);
+  });
+
+  test("another user's token counts as no session until clear() is called", async () => {
+    let sub = "alice";
+    const getToken = async () => sign(claims({ sub, user_id: sub }));
+    const source = createTokenSource({ getToken, clock });
+    expect((await source.get()).subject).toBe("alice");
+    sub = "bob"; // signed in from another tab
+    now += 280_000;
+    await expect(source.get()).rejects.toThrow(SessionMissingError);
+    await expect(source.get()).rejects.toThrow("Another user has signed in");
+    sub = "alice";
+    expect((await source.get()).subject).toBe("alice");
+    source.clear();
+    sub = "bob";
+    expect((await source.get()).subject).toBe("bob");
   });
 
   test("a signal ends one wait and not the others", async () => {
@@ -341,6 +362,43 @@ describe("the bridge's fetch", () => {
     const body = new Blob(["streamed"]).stream();
     const response = await client(url).api("/x", { method: "POST", body, duplex: "half" } as RequestInit);
     expect([response.status, seen.length, seen[0]?.body]).toEqual([401, 1, "streamed"]);
+  });
+
+  test("does not send an async iterable twice, which is empty by then", async () => {
+    const { seen, url } = await serve(refusing('Bearer error="invalid_token"'));
+    async function* body() {
+      yield Buffer.from("hello");
+    }
+    const init = { method: "POST", body: body(), duplex: "half" } as unknown as RequestInit;
+    const response = await client(url).api("/x", init);
+    expect([response.status, seen.length, seen[0]?.body]).toEqual([401, 1, "hello"]);
+  });
+
+  test("does not send what one user wrote as another user", async () => {
+    const { seen, url } = await serve(refusing('Bearer error="invalid_token"'));
+    const users = ["alice", "bob"];
+    let asked = 0;
+    // A source of one's own, that knows nothing of owners.
+    const tokenSource: TokenSource = {
+      get: async () => {
+        const subject = users[asked] ?? "";
+        asked += 1;
+        return { subject, value: sign(claims({ sub: subject, user_id: subject, jti: `t${asked}` })) };
+      },
+      clear: () => undefined,
+    };
+    const api = createBridgeFetch({ baseURL: url, tokenSource });
+    await expect(api("/api/{user_id}/tasks", { method: "POST", body: "private" })).rejects.toThrow(
+      SessionMissingError,
+    );
+    expect(seen.map((each) => each.url)).toEqual(["/api/alice/tasks"]);
+  });
+
+  test("gives no token to a blob: address, whose origin is that of its page", async () => {
+    const { url } = await serve();
+    const { api, getToken } = client(url);
+    await expect(api(`blob:${url}/b1c2`)).rejects.toThrow();
+    expect(getToken).not.toHaveBeenCalled();
   });
 
   test("says who is missing, and sends nothing", async () => {

@@ -17,6 +17,11 @@ const config = {
           { key: "Permissions-Policy", value: "camera=(), geolocation=(), microphone=()" },
         ],
       },
+      // proxy.ts leaves built files alone; what is not there is answered with a page, which could navigate to another.
+      {
+        source: "/_next/:path*",
+        headers: [{ key: "Content-Security-Policy", value: "default-src 'none'; frame-ancestors 'none'" }],
+      },
     ];
   },
 };

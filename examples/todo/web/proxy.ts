@@ -10,8 +10,8 @@ import { type NextRequest, NextResponse } from "next/server";
 export function proxy(request: NextRequest): NextResponse {
   const { pathname } = request.nextUrl;
   if (!isDecodable(pathname)) return new NextResponse("This is no address.", { status: 400 });
-  // Neither Better Auth's endpoints nor the health check render anything.
-  if (pathname.startsWith("/api/") || pathname === "/healthz") return NextResponse.next();
+  // Neither Better Auth's endpoints nor the health check render anything; another address below /api/ is a page, 404.
+  if (pathname.startsWith("/api/auth/") || pathname === "/healthz") return NextResponse.next();
 
   const policy = policyFor(btoa(crypto.randomUUID()));
   const headers = new Headers(request.headers);

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._fastapi_refusal import LOGGER, Refused
-from ._fastapi_routes import guards_of, is_plain, matched_route, walk
+from ._fastapi_routes import guards_of, is_plain, matched_route, taken_elsewhere, walk
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ class Protection:
                 yield (
                     f"{path} is guarded by path_user, but its path has no plain {{{name}}}: name the"
                     " parameter in the path without a convertor, or guard the route with current_user"
+                )
+            elif source := taken_elsewhere(route, name):
+                yield (
+                    f"{path} is guarded by path_user, but takes {name} from the {source}, where a caller"
+                    " can write anybody's: use the principal's subject, or give the parameter another name"
                 )
 
     def decide(self, scope: Scope) -> bool:

@@ -113,6 +113,32 @@ def guards_of(route: Any, guards: Collection[Any], scope: Scope | None = None) -
     return found
 
 
+def taken_elsewhere(route: Any, name: str) -> str | None:
+    """Tells where else than from the path a route takes a parameter of this name: a second, unguarded source.
+
+    FastAPI turns a parameter that the route's own path does not have into a query parameter: below a mount
+    with ``{user_id}`` in its prefix, ``user_id`` in a function is what the caller writes behind the ``?``.
+
+    Example:
+        >>> from fastapi import FastAPI
+        >>> app = FastAPI()
+        >>> @app.get("/tasks")
+        ... def tasks(user_id: str) -> None: ...
+        >>> taken_elsewhere(app.routes[-1], "user_id")
+        'query'
+    """
+    pending = [getattr(route, "dependant", None)]
+    while pending:
+        node = pending.pop()
+        if node is None:
+            continue
+        for source in ("query", "header", "cookie", "body"):
+            if any(name in (field.name, field.alias) for field in getattr(node, f"{source}_params")):
+                return source
+        pending.extend(node.dependencies)
+    return None
+
+
 def walk(
     routes: Iterable[Any], prefix: str = "", outer: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Any, str, dict[str, Any]]]:

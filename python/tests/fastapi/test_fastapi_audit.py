@@ -7,7 +7,7 @@ from pathlib import Path
 
 import kit
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query
 from kit import bearer, call, post
 from starlette.applications import Starlette
 from ways import (
@@ -216,3 +216,64 @@ def test_a_wrong_route_ends_uvicorn_with_the_sentence():
     assert ended.returncode not in (0, None)
     assert "/tasks is guarded by path_user, but its path has no plain {user_id}" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+# The same name from elsewhere: `?user_id=bob` behind a path that is alice's
+
+
+def from_query_below_mount(app, bridge):
+    inner = FastAPI(dependencies=guard(bridge, "path_user"))
+
+    @inner.get("/tasks")
+    async def tasks(user_id: str):
+        return {"data of": user_id}
+
+    app.mount("/api/{user_id}", inner)
+
+
+def from_query_by_alias(app, bridge):
+    @app.get("/api/{user_id}/tasks", dependencies=guard(bridge, "path_user"))
+    async def tasks(owner: str = Query(alias="user_id")):
+        return {"data of": owner}
+
+
+def from_header_of_a_dependency(app, bridge):
+    async def owner(said: str = Header(alias="user_id")):
+        return said
+
+    @app.get("/api/{user_id}/tasks", dependencies=guard(bridge, "path_user"))
+    async def tasks(owner: str = Depends(owner)):
+        return {"data of": owner}
+
+
+def from_body(app, bridge):
+    @app.post("/api/{user_id}/tasks", dependencies=guard(bridge, "path_user"))
+    async def tasks(title: str = Body(), owner: str = Body(alias="user_id")):
+        return {"data of": owner}
+
+
+@pytest.mark.parametrize(
+    ("second_source", "named"),
+    [
+        (from_query_below_mount, "query"),
+        (from_query_by_alias, "query"),
+        (from_header_of_a_dependency, "header"),
+        (from_body, "body"),
+    ],
+)
+def test_a_second_source_of_the_user_stops_the_start(bridge, second_source, named):
+    app = FastAPI()
+    second_source(app, bridge)
+    bridge.protect(app)
+    _, raised = kit.start(app)
+    assert f"takes user_id from the {named}" in str(raised)
+
+
+def test_a_query_of_the_same_name_is_nothing_to_other_guards(bridge):
+    app = FastAPI()
+
+    @app.get("/tasks", dependencies=guard(bridge, "current_user"))
+    async def tasks(user_id: str): ...
+
+    bridge.protect(app)
+    assert kit.start(app)[0]["type"] == "lifespan.startup.complete"

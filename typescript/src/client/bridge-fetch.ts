@@ -5,7 +5,8 @@
  * one (Fetch Standard, HTTP-redirect fetch, step 13).
  */
 
-import type { TokenSource } from "./token-source.js";
+import { SessionMissingError } from "./errors.js";
+import type { HeldToken, TokenSource } from "./token-source.js";
 
 /**
  * Options of `createBridgeFetch()`.
@@ -27,7 +28,8 @@ export interface BridgeFetchOptions {
  * fresh token, where the body can be sent again. Every other answer passes untouched; a request to another origin
  * too, without a token.
  *
- * @throws SessionMissingError where nobody is signed in, TokenUnavailableError where no token can be had.
+ * @throws SessionMissingError where nobody is signed in, or another user than before; TokenUnavailableError where no
+ *   token can be had.
  *
  * @example
  * ```ts
@@ -45,17 +47,22 @@ export function createBridgeFetch({ baseURL, tokenSource, fetch: given }: Bridge
   return async (input, init) => {
     const isRequest = typeof input === "object" && "url" in input;
     const url = resolve(isRequest ? input.url : String(input), base);
-    if (url.origin !== base.origin) return send(isRequest ? input : url, init);
+    // The protocol too: a blob: address has the origin of the page that made it.
+    if (url.origin !== base.origin || url.protocol !== base.protocol)
+      return send(isRequest ? input : url, init);
 
     const options = isRequest ? await open(input, init) : { ...init };
-    const call = async (rejected?: string): Promise<readonly [Response, string]> => {
-      const token = await tokenSource.get({ rejected, signal: options.signal ?? null });
+    const call = async (refused?: HeldToken): Promise<readonly [Response, HeldToken]> => {
+      const token = await tokenSource.get({ rejected: refused?.value, signal: options.signal ?? null });
+      // What one user wrote is never sent as another.
+      if (refused && refused.subject !== token.subject)
+        throw new SessionMissingError("Another user has signed in");
       const headers = new Headers(options.headers);
       headers.set("authorization", `Bearer ${token.value}`);
-      return [await send(fill(url, token.subject), { ...options, headers }), token.value];
+      return [await send(fill(url, token.subject), { ...options, headers }), token];
     };
     const [response, used] = await call();
-    if (isStream(options.body) || !(await saysInvalidToken(response))) return response;
+    if (!canBeSentAgain(options.body) || !(await saysInvalidToken(response))) return response;
     await response.body?.cancel();
     return (await call(used))[0];
   };
@@ -115,8 +122,9 @@ function fill(url: URL, subject: string): URL {
   return filled;
 }
 
-function isStream(body: unknown): boolean {
-  return typeof ReadableStream !== "undefined" && body instanceof ReadableStream;
+/** A stream is used up by the first request; Node takes any async iterable for one. */
+function canBeSentAgain(body: unknown): boolean {
+  return !(typeof body === "object" && body && ("getReader" in body || Symbol.asyncIterator in body));
 }
 
 /** From the challenge, or from the body where another origin does not expose it. */

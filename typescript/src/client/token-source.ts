@@ -27,7 +27,10 @@ export interface TokenSource {
     readonly rejected?: string | undefined;
     readonly signal?: AbortSignal | null;
   }): Promise<HeldToken>;
-  /** Drops the token at once, also one that is on its way. Call it on sign-out. */
+  /**
+   * Drops the token at once, also one that is on its way, and forgets whose it was. Call it on sign-out and on
+   * sign-in: until then a token of another user counts as no session.
+   */
   clear(): void;
 }
 
@@ -83,6 +86,8 @@ export function createTokenSource({
   const fetchToken = getToken ?? (() => askClient(authClient as TokenClient));
   let kept: Kept | undefined;
   let pending: Promise<Kept> | undefined;
+  /** Whose page this is, from the first token on. */
+  let owner: string | undefined;
 
   async function renew(): Promise<Kept> {
     const askedAt = clock();
@@ -107,8 +112,11 @@ export function createTokenSource({
         if (pending !== request)
           throw new SessionMissingError("The session ended while its token was fetched");
         pending = undefined;
-        kept = token;
-        return token;
+        // Somebody else signed in, in another tab say: what is on this page is not theirs.
+        owner ??= token.subject;
+        kept = token.subject === owner ? token : undefined;
+        if (!kept) throw new SessionMissingError("Another user has signed in");
+        return kept;
       },
       (error: unknown) => {
         if (pending === request) {
@@ -142,6 +150,7 @@ export function createTokenSource({
     clear() {
       kept = undefined;
       pending = undefined;
+      owner = undefined;
     },
   };
 }

@@ -29,8 +29,8 @@ const lifetime = env.JWT_BRIDGE_LIFETIME ? Number(env.JWT_BRIDGE_LIFETIME) : und
 
 /**
  * Better Auth lets one address try three sign-ins in ten seconds. The tests are many people at one address, so
- * they raise the number with this variable. The limit is not taken away, and no header is trusted for it: a
- * client could send the same header.
+ * they raise the number with this variable; the limit is not taken away. Better Auth takes the address from
+ * X-Forwarded-For, which a client of a server without a proxy can write: see SECURITY.md.
  */
 const attempts = env.TODO_TEST_SIGN_INS ? Number(env.TODO_TEST_SIGN_INS) : undefined;
 const rule = attempts && { window: 10, max: attempts };
