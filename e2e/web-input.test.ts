@@ -33,6 +33,14 @@ test.each([
   expect((await answer.json()).message).toEqual(expect.any(String));
 });
 
+test.each(["/", "/sign-in", "/nowhere", "/api/nowhere", "/_next/nowhere"])(
+  "the page at %s comes with a content security policy, also where it says that there is none",
+  async (path) => {
+    const answer = await fetch(stack.webUrl + path);
+    expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
+  },
+);
+
 test("a form that is not JSON is refused", async () => {
   expect((await post("sign-up/email", withName('"a"'), "text/plain")).status).toBe(415);
 });

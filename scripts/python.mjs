@@ -156,7 +156,7 @@ export function findPython(environ = process.env) {
   if (named) {
     const found = versionOf(named, environ);
     if (found === undefined)
-      throw new Stop(`PYTHON is "${named}", which does not run: give a Python ${needed} or newer.`);
+      throw new Stop(`PYTHON is "${named}", which is no Python that runs: give a Python ${needed} or newer.`);
     if (!enough(found.version))
       throw new Stop(`PYTHON is Python ${found.version}: give a Python ${needed} or newer.`);
     return found;

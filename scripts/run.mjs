@@ -20,12 +20,18 @@ const LAST_LINES = 40;
 const IMPATIENT = 1500;
 
 /**
- * Starts a program that goes on running. Its lines are shown with its name in front; `plain`: as they are; `quiet`: not.
+ * Starts a program that goes on running. Its lines are shown with its name in front; `plain`: as they are; `quiet`: not;
+ * `hide`: not those that match.
  *
  * @returns {{ name: string, pid: number, exited: Promise<string>, running: () => boolean, lastLines: () => string,
  *   stop: (signal?: string) => Promise<void>, kill: () => Promise<void> }} exited resolves with how it ended.
  */
-export function startProgram(name, command, args, { cwd, env, quiet = false, plain = false, onLine } = {}) {
+export function startProgram(
+  name,
+  command,
+  args,
+  { cwd, env, quiet = false, plain = false, hide, onLine } = {},
+) {
   const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const lines = [];
   let running = true;
@@ -43,7 +49,7 @@ export function startProgram(name, command, args, { cwd, env, quiet = false, pla
     eachLine(stream, (line) => {
       lines.push(line);
       if (lines.length > LAST_LINES) lines.shift();
-      if (!quiet) say(plain ? line : `${faint(`${name} |`)} ${line}`);
+      if (!quiet && !hide?.test(line)) say(plain ? line : `${faint(`${name} |`)} ${line}`);
       onLine?.(line);
     });
   }
@@ -113,6 +119,7 @@ export async function command(body) {
     if (asked !== 0 && performance.now() - asked > IMPATIENT) process.exit(exitCode);
     if (asked !== 0) return;
     asked = performance.now();
+    say("Stopping …");
     controller.abort(new Ended(reason, exitCode));
   };
   process.on("SIGINT", () => end("interrupted", 130));

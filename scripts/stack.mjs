@@ -79,6 +79,8 @@ export async function startStack(options = {}) {
         cwd: web,
         command: process.execPath,
         args: [program("next", "dist", "bin", "next"), "start", "-H", "127.0.0.1", "-p", String(webPort)],
+        // The address that it listens on; Better Auth knows the app as localhost only and refuses to sign in there.
+        hide: /^\s*- (Local|Network):/,
       }),
     };
     undo.push(servers.api.stop, servers.web.stop);
@@ -194,12 +196,12 @@ const apiArguments = (port) => [
 ];
 
 /** One server that can be stopped and started again, with other settings too. */
-function server(name, port, env, { command, args, cwd, quiet }) {
+function server(name, port, env, { command, args, cwd, quiet, hide }) {
   let program;
   let settings = env;
   const start = async (signal) => {
     if (program?.running()) return;
-    program = startProgram(name, command, args, { cwd, env: settings, quiet });
+    program = startProgram(name, command, args, { cwd, env: settings, quiet, hide });
     try {
       await answering(program, `http://127.0.0.1:${port}/healthz`, { quiet, signal });
     } catch (error) {

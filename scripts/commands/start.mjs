@@ -2,7 +2,9 @@
 
 import { requireReachable, urlProblem } from "../database-url.mjs";
 import { portFrom, requireFree } from "../ports.mjs";
+import { inRoot } from "../repository.mjs";
 import { command, ended } from "../run.mjs";
+import { claim } from "../running.mjs";
 import { bold, Stop, say } from "../say.mjs";
 import { setUp } from "../setup.mjs";
 import { startStack, title } from "../stack.mjs";
@@ -44,7 +46,12 @@ await command(async ({ signal, later }) => {
   const problem = databaseUrl && urlProblem(databaseUrl);
   if (problem) throw new Stop(problem);
   const ports = { WEB_PORT: portFrom("WEB_PORT", 3000), API_PORT: portFrom("API_PORT", 8000) };
-  if (!databaseUrl) ports.PG_PORT = portFrom("PG_PORT", 55432);
+  if (!databaseUrl) {
+    ports.PG_PORT = portFrom("PG_PORT", 55432);
+    // Before the ports are looked at: those that a first start holds are not another program's.
+    const release = claim(inRoot(".data", "start.pid"));
+    later(async () => release());
+  }
   await requireFree(ports);
   if (databaseUrl) await requireReachable(databaseUrl);
 
@@ -60,7 +67,6 @@ await command(async ({ signal, later }) => {
     notice: say,
   });
   later(async () => {
-    say("Stopping …");
     await stack.stop();
     say("Everything is stopped.");
   });

@@ -45,6 +45,7 @@ test("gives the API's role the rows of schema api and nothing else", async () =>
       "SELECT current_user AS role, current_schema AS schema, count(*)::int AS rows FROM task",
     ),
   ).toEqual([{ role: "todo_api", schema: "api", rows: 0 }]);
+  await expect(query(apiUrl.replace(/[^/]*$/, "postgres"), "SELECT 1")).rejects.toThrow();
   for (const forbidden of [
     "SELECT FROM auth.secret",
     "SELECT FROM api.alembic_version",

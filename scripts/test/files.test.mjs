@@ -6,7 +6,9 @@ import { expect, test } from "vitest";
 import { findings } from "../clean.mjs";
 import { addToEnv, readEnv, shareSecret } from "../env-file.mjs";
 import { withLock } from "../lock.mjs";
+import { identity } from "../processes.mjs";
 import { root } from "../repository.mjs";
+import { claim } from "../running.mjs";
 import { hashOf, stamped } from "../stamp.mjs";
 import { folder, runToEnd } from "./helpers.mjs";
 
@@ -125,4 +127,19 @@ test("a path of this machine, a registry's host and a download address are found
     "b.md:1: a registry's host",
     "package-lock.json:1: a download address",
   ]);
+});
+
+test("a clone is claimed by one start at a time, and a start that was killed holds nothing", () => {
+  const file = path.join(folder(), "data", "start.pid");
+  const release = claim(file);
+  const own = fs.readFileSync(file, "utf8");
+  claim(file); // the same process
+  const other = process.ppid;
+  fs.writeFileSync(file, `${other} ${identity(other).replace(/\s+/g, "-")}`);
+  expect(() => claim(file)).toThrow(`npm start is running in this clone already (process ${other})`);
+  fs.writeFileSync(file, `${other} an-earlier-process-of-that-id`);
+  claim(file);
+  expect(fs.readFileSync(file, "utf8")).toBe(own);
+  release();
+  expect(fs.existsSync(file)).toBe(false);
 });

@@ -72,7 +72,7 @@ test("a DATABASE_URL where nobody listens, before anything is installed", async 
 test("a missing Python, and an argument that means nothing", async () => {
   expectSentence(
     await start({}),
-    /PYTHON is ".*there-is-no-python", which does not run: give a Python 3\.11 or newer/,
+    /PYTHON is ".*there-is-no-python", which is no Python that runs: give a Python 3\.11 or newer/,
   );
   expectSentence(await start({}, ["--fast"]), /npm start takes no argument --fast/);
 });

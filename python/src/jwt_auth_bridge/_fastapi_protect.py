@@ -41,15 +41,10 @@ class Protection:
         self._bridge = bridge
         self._owner = owner
         self._guards = (bridge.path_user, bridge.current_user, bridge.optional_user)
-        self._started = False
         self._audited: dict[object, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._started:
-            self._started = True
-            LOGGER.info(
-                "audience %s, key ids %s", self._bridge._verifier.audience, ", ".join(self._bridge.key_ids)
-            )
+        self._bridge._announce(protected=True)
         failure = self.audit(scope)
         if failure is not None:
             if scope["type"] == "lifespan":

@@ -22,7 +22,7 @@ from starlette.types import Scope
 
 from ._fastapi_guards import Guard, path_guard
 from ._fastapi_protect import Protection
-from ._fastapi_refusal import Refused, log_refusal, prepare_answer
+from ._fastapi_refusal import LOGGER, Refused, log_refusal, prepare_answer
 from ._fastapi_routes import holds_user
 from .bearer import parse_authorization
 from .errors import BridgeError, ConfigurationError, ForbiddenError, MissingTokenError
@@ -117,6 +117,7 @@ class Bridge:
             maximum_lifetime=maximum_lifetime,
             clock=clock,
         )
+        self._announced = False
         # A number of its own: what one bridge has verified is nothing to another.
         self._key = f"jwt_auth_bridge.{next(_NUMBERS)}"
         self.current_user = Guard(self._authenticate)
@@ -245,6 +246,8 @@ class Bridge:
         if kept is not None and kept[0] == values:
             return cast("Principal | BridgeError", kept[1])
         result: Principal | BridgeError
+        if not self._announced:
+            self._announce(protected=False)
         try:
             result = self._verifier.verify(parse_authorization(values))
         except BridgeError as error:
@@ -252,6 +255,19 @@ class Bridge:
             result = error.with_traceback(None)
         scope[self._key] = (values, result, False)
         return result
+
+    def _announce(self, *, protected: bool) -> None:
+        """Says once what two services compare when every token is refused."""
+        if not self._announced:
+            self._announced = True
+            verifier = self._verifier
+            values = verifier.issuer, verifier.audience, ", ".join(verifier.key_ids)
+            LOGGER.info("issuer %s, audience %s, key IDs %s", *values)
+            if not protected:
+                LOGGER.warning(
+                    "bridge.protect(app) was not called: a body is read and parsed before anybody is"
+                    " asked for a token, and no route is checked at start"
+                )
 
     def _refuse(self, scope: Scope, error: BridgeError) -> Refused:
         values, result, logged = scope[self._key]

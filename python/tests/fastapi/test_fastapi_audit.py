@@ -55,7 +55,7 @@ def test_audience_and_key_ids_are_logged_once_at_start(bridge, caplog):
     kit.start(app)
     call(app, "GET", "/")
     lines = [r.getMessage() for r in caplog.records if r.name == "jwt_auth_bridge"]
-    assert lines == [f"audience {signer.AUDIENCE}, key ids {signer.KID}"]
+    assert lines == [f"issuer {signer.ISSUER}, audience {signer.AUDIENCE}, key IDs {signer.KID}"]
     assert signer.SECRET not in caplog.text
 
 
@@ -216,6 +216,17 @@ def test_a_wrong_route_ends_uvicorn_with_the_sentence():
     assert ended.returncode not in (0, None)
     assert "/tasks is guarded by path_user, but its path has no plain {user_id}" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_forgotten_protect_is_said_once(bridge, caplog):
+    caplog.set_level(logging.INFO, logger="jwt_auth_bridge")
+    app = FastAPI()
+    app.get("/tasks", dependencies=guard(bridge, "current_user"))(lambda: "fine")
+    for _ in range(2):
+        call(app, "GET", "/tasks")
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("bridge.protect(app) was not called: ")
 
 
 # The same name from elsewhere: `?user_id=bob` behind a path that is alice's

@@ -128,3 +128,9 @@ def test_a_strange_page_is_422(client, alice, query):
 @pytest.mark.parametrize("user", [f"{ALICE}%20", f"{ALICE}%00", ALICE.lower(), "%2e%2e", "me", f"{ALICE}%2F"])
 def test_almost_the_callers_path_is_refused(client, alice, user):
     assert client.get(f"/api/{user}/tasks", headers=alice).status_code in (403, 404)
+
+
+def test_a_slash_at_the_end_is_no_redirect_to_where_the_host_header_says(client):
+    answer = client.get(f"/api/{ALICE}/tasks/", headers={"Host": "evil.example"}, follow_redirects=False)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
