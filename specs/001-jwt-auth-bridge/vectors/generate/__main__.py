@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import bearer
+import captured
 import claim_rules
 import configuration
 import form_rules
@@ -37,6 +38,7 @@ def access_tokens() -> Json:
     claim_rules.identity()
     claim_rules.times()
     key_sets.tokens()
+    captured.tokens()
     return document("Access tokens", CASES.cases, policies=POLICIES)
 
 
