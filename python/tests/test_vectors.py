@@ -11,9 +11,12 @@ import pytest
 from jwt_auth_bridge import BridgeError, ConfigurationError, Verifier
 from jwt_auth_bridge.bearer import parse_authorization
 from jwt_auth_bridge.jwk import usable_keys
-from jwt_auth_bridge.keys import judge_secret, parse_versioned_secrets, reduce_issuer
+from jwt_auth_bridge.keys import derive_key, judge_secret, key_id, parse_versioned_secrets, reduce_issuer
 
 VECTORS = Path(__file__).parents[2] / "specs" / "001-jwt-auth-bridge" / "vectors"
+
+
+FILES = sorted(path.name for path in VECTORS.glob("*.json") if path.name not in ("schema.json", "keys.json"))
 
 
 def load(name: str) -> dict:
@@ -114,6 +117,42 @@ def test_every_rule_and_every_token_code_has_a_case():
         assert False in verdicts, f"V{number} has no case that fails"
     codes = {case["expect"].get("code") for case in load("bearer.json")["tests"]} - {None}
     assert codes == {"token_missing", "authorization_repeated", "authorization_malformed"}
+
+
+def test_published_keys():
+    for known in json.loads((VECTORS / "keys.json").read_text("utf-8"))["derived"]:
+        key = derive_key(known["secret"], known["audience"])
+        assert (key.hex(), key_id(key)) == (known["key"], known["kid"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_follow_the_schema(name):
+    schema = json.loads((VECTORS / "schema.json").read_text("utf-8"))
+    ids = [case["id"] for case in load(name)["tests"]]
+    assert len(ids) == len(set(ids))
+    check(load(name), schema, schema["$defs"])
+
+
+def check(value, schema, definitions):
+    """The part of JSON Schema that the schema uses."""
+    schema = definitions[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    kinds = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "number": (int, float),
+        "integer": int,
+        "boolean": bool,
+    }
+    assert isinstance(value, kinds.get(schema.get("type"), object))
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= set(value)
+        members = schema.get("properties", {})
+        assert schema.get("additionalProperties", True) or set(value) <= set(members)
+        for member in set(value) & set(members):
+            check(value[member], members[member], definitions)
+    for item in value if isinstance(value, list) and "items" in schema else ():
+        check(item, schema["items"], definitions)
 
 
 def test_the_generator_gives_the_committed_files():

@@ -16,8 +16,19 @@ import form_rules
 import header_rules
 import json_rules
 import key_sets
+import primitives
 from ask import CASES, POLICIES
-from build import Json, document
+from build import (
+    AUDIENCE,
+    OLD_SECRET,
+    OTHER_AUDIENCE,
+    SECRET,
+    UNKNOWN_SECRET,
+    Json,
+    derive,
+    document,
+    thumbprint,
+)
 
 FOLDER = Path(__file__).resolve().parents[1]
 
@@ -42,6 +53,24 @@ def access_tokens() -> Json:
     return document("Access tokens", CASES.cases, policies=POLICIES)
 
 
+def published_keys() -> str:
+    """The secrets and keys that the vectors use, the private parts too, and what is derived from the secrets."""
+    derived = [
+        {"secret": secret, "audience": audience, "key": key.hex(), "kid": thumbprint(key)}
+        for secret in (SECRET, OLD_SECRET, UNKNOWN_SECRET)
+        for audience in (AUDIENCE, OTHER_AUDIENCE)
+        for key in (derive(secret, audience),)
+    ]
+    pairs = [
+        {**key_sets.RSA, "d": primitives.RSA_D},
+        {**key_sets.EC, "d": primitives.EC_D},
+        {**key_sets.ED, "d": primitives.ED_D},
+    ]
+    return (
+        json.dumps({"title": "Published test keys", "derived": derived, "keyPairs": pairs}, indent=1) + "\n"
+    )
+
+
 def main() -> int:
     placeholders = json.loads((FOLDER.parent / "placeholders.json").read_text("utf-8"))
     files = {
@@ -52,18 +81,25 @@ def main() -> int:
         "issuers.json": configuration.issuers(),
         "key-sets.json": key_sets.usability(),
     }
-    stale = []
-    for name, content in files.items():
-        # ASCII only, so that no editor or checkout alters an odd character; one case a line, so that diffs read.
-        tests = ",\n".join("  " + json.dumps(case) for case in content.pop("tests"))
-        rest = json.dumps(content, indent=1)[:-2]
-        text = f'{rest},\n "tests": [\n{tests}\n ]\n}}\n'
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                (FOLDER / name).write_text(text, "utf-8")
-        print(f"{name}: {content['numberOfTests']}{' (changed)' if name in stale else ''}")
+    texts = {name: written(content) for name, content in files.items()} | {"keys.json": published_keys()}
+    stale = [name for name, text in texts.items() if read(FOLDER / name) != text]
+    for name, text in texts.items():
+        if name in stale and "--check" not in sys.argv:
+            (FOLDER / name).write_text(text, "utf-8")
+        count = f": {files[name]['numberOfTests']}" if name in files else ""
+        print(f"{name}{count}{' (changed)' if name in stale else ''}")
     return 1 if stale and "--check" in sys.argv else 0
+
+
+def written(content: Json) -> str:
+    # ASCII only, so that no editor or checkout alters an odd character; one case a line, so that diffs read.
+    tests = ",\n".join("  " + json.dumps(case) for case in content["tests"])
+    rest = json.dumps({name: value for name, value in content.items() if name != "tests"}, indent=1)[:-2]
+    return f'{rest},\n "tests": [\n{tests}\n ]\n}}\n'
+
+
+def read(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.exists() else None
 
 
 if __name__ == "__main__":
