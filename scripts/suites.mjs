@@ -21,6 +21,7 @@ export function allSuites() {
     vitest("typescript", "the npm package", inRoot("typescript")),
     pytest("python", "the Python package, newest FastAPI", inRoot("python")),
     ...OLDER_FASTAPI.map(onFastapi),
+    pytest("differential", "both verifiers against each other", inRoot("e2e", "differential")),
     { ...pytest("api", "the example's API", api), needs: ["postgres"] },
     { ...vitest("e2e", "the whole walk, in a browser", inRoot("e2e")), needs: ["chromium"] },
   ];
