@@ -1,6 +1,38 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url));
+/** What package.json's "imports" gives by the platform's condition, here from the sources. */
+const node = { find: "#primitives", replacement: source("primitives-node.ts") };
+const web = { find: "#primitives", replacement: source("primitives.ts") };
+const older = { find: /^better-auth(?=$|\/)/, replacement: "better-auth-1-6" };
+
 // The first start of PostgreSQL on a machine copies its programs to where its account can reach them.
+const limits = { hookTimeout: 120_000, testTimeout: 20_000 };
+
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], hookTimeout: 120_000, testTimeout: 20_000 },
+  test: {
+    projects: [
+      {
+        resolve: { alias: [node] },
+        test: { name: "better-auth 1.7", include: ["test/**/*.test.ts"], ...limits },
+      },
+      {
+        resolve: { alias: [node, older] },
+        test: {
+          name: "better-auth 1.6",
+          include: ["test/{issuer,configuration,client}.test.ts"],
+          ...limits,
+        },
+      },
+      {
+        resolve: { alias: [web] },
+        test: {
+          name: "webcrypto",
+          include: ["test/{vectors,fuzz,verifier,keys,jwk}.test.ts"],
+          ...limits,
+        },
+      },
+    ],
+  },
 });

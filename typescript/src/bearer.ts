@@ -8,7 +8,7 @@
  */
 
 import {
-  type BridgeError,
+  BridgeError,
   ConfigurationError,
   InvalidRequestError,
   KeySetUnavailableError,
@@ -59,6 +59,65 @@ export function parseAuthorization(values: readonly string[]): string {
   throw new MissingTokenError("token_missing");
 }
 
+/** The header fields of a fetch-style request, where a repeated field is joined by commas. */
+interface HeaderReader {
+  get(name: string): string | null;
+}
+
+/**
+ * A request, or what is needed of one: a `Request`, its `Headers`, a request of Node or of a framework that
+ * has Node's as `raw`, or an object with `headers` by name.
+ */
+export type CarriesAuthorization =
+  | HeaderReader
+  | { readonly headers: HeaderReader | Readonly<Record<string, string | readonly string[] | undefined>> };
+
+/**
+ * Collects the values of all `Authorization` header fields of one request.
+ *
+ * @param request see {@link CarriesAuthorization}; `rawHeaders`, where there are any, come first, since Node's
+ *   `headers` keep the first of two.
+ * @throws ConfigurationError: this is no request.
+ *
+ * @example
+ * ```ts
+ * authorizationValues(new Headers({ authorization: "Bearer abc" })); // ["Bearer abc"]
+ * ```
+ */
+export function authorizationValues(request: CarriesAuthorization): readonly string[] {
+  const parts = Object(request) as RequestParts;
+  const received = parts.rawHeaders ?? parts.raw?.rawHeaders;
+  if (Array.isArray(received)) {
+    return received.filter((_, index) => index % 2 === 1 && isAuthorization(received[index - 1]));
+  }
+  const headers: unknown = parts.headers ?? request;
+  if (typeof headers !== "object" || headers === null || (headers === request && !isReader(headers))) {
+    throw new ConfigurationError(
+      "authenticate() was given no request; pass a Request, Headers or Node's request",
+    );
+  }
+  if (isReader(headers)) {
+    const value = headers.get("authorization");
+    return value === null ? [] : [value];
+  }
+  const values = Object.entries(headers).flatMap(([name, value]) => (isAuthorization(name) ? value : []));
+  return values.filter((value) => value !== undefined);
+}
+
+interface RequestParts {
+  readonly rawHeaders?: readonly string[];
+  readonly raw?: { readonly rawHeaders?: readonly string[] };
+  readonly headers?: unknown;
+}
+
+function isReader(headers: object): headers is HeaderReader {
+  return typeof (headers as { get?: unknown }).get === "function";
+}
+
+function isAuthorization(name: string | undefined): boolean {
+  return name?.length === 13 && name.toLowerCase() === "authorization";
+}
+
 /**
  * Gives the HTTP answer for an error: its class alone decides, so that a caller learns no more.
  *
@@ -83,6 +142,23 @@ export function answer(error: BridgeError): Answer {
   }
   if (error.status === 403) return build(403, "Not allowed", "forbidden", {});
   return challenge(401, BAD_TOKEN, "invalid_token");
+}
+
+/**
+ * Gives the answer as a `Response`, for frameworks that speak fetch.
+ *
+ * @param error what `authenticate()` threw.
+ * @throws the error itself where it is not one of this package's, or a ConfigurationError.
+ *
+ * @example
+ * ```ts
+ * toResponse(new MissingTokenError("token_missing")).status; // 401
+ * ```
+ */
+export function toResponse(error: unknown): Response {
+  if (!(error instanceof BridgeError)) throw error;
+  const { status, headers, body } = answer(error);
+  return new Response(body, { status, headers: { ...headers, "content-type": "application/json" } });
 }
 
 const ONE_HEADER = "The Authorization header must be sent once, as: Bearer <token>";

@@ -6,6 +6,16 @@
  */
 
 /**
+ * What `Error` is, without the stack trace that its constructor captures.
+ *
+ * A refusal is an outcome and no accident: its code says more than a stack, anybody can cause it as often as they
+ * like, and a capture costs more than verifying a token. V8 has no switch for one error; turning it off by
+ * `Error.stackTraceLimit` would change everybody's errors.
+ */
+function Untraced() {}
+Untraced.prototype = Error.prototype;
+
+/**
  * Base of every error of this package.
  *
  * - `code`: why it was refused, one of {@link HINTS}; stable, made to be asserted on and logged.
@@ -13,23 +23,27 @@
  * - `status`: the HTTP status of the answer; 0 where the error never reaches a client.
  *
  * *Does not* travel to a client: callers are answered by the class alone, the code and the hint are for the
- * log.
+ * log. *Does not* carry a stack trace, `ConfigurationError` excepted.
  *
  * @example
  * ```ts
  * new InvalidTokenError("token_expired").status; // 401
  * ```
  */
-export class BridgeError extends Error {
+export class BridgeError extends (Untraced as unknown as new () => Error) {
   override readonly name: string = "BridgeError";
   readonly code: ErrorCode;
   readonly hint: string;
+  override readonly message: string;
+  override readonly stack: string;
   readonly status: number = 0;
 
   constructor(code: ErrorCode, message?: string) {
-    super(message ?? `${code}: ${HINTS[code]}`);
+    super();
     this.code = code;
     this.hint = HINTS[code];
+    this.message = message ?? `${code}: ${this.hint}`;
+    this.stack = `${new.target.name}: ${this.message}`;
   }
 }
 
@@ -69,6 +83,7 @@ export class ConfigurationError extends BridgeError {
 
   constructor(message: string) {
     super("configuration_invalid", message);
+    Error.captureStackTrace?.(this, ConfigurationError);
   }
 }
 

@@ -6,23 +6,24 @@
  * over. Law: RFC 5869 (HKDF), RFC 7638 (thumbprint), `access-token.md` "Keys".
  */
 
-import { type Bytes, encodeBase64url } from "./compact.js";
+import { type Bytes, createMac, digest, encodeBase64url } from "#primitives";
 import { ConfigurationError } from "./errors.js";
-import { computeMac, digest, importMacKey } from "./primitives.js";
 import {
+  ALGORITHM,
   KEY_INFO_PREFIX,
   KEY_LENGTH,
   MIN_SECRET_BITS,
   MIN_SECRET_DISTINCT,
   MIN_SECRET_LENGTH,
   PLACEHOLDERS,
+  TOKEN_TYPE,
 } from "./profile.js";
 
 const ALLOWED = /^[!-~]*$/;
 const REWRITTEN = /[$#\\'"`,]/;
 const CURE = "generate one with: openssl rand -base64 32";
 const TRIM = /^[ \t\r\n]+|[ \t\r\n]+$/g;
-const UTF8 = new TextEncoder();
+const TEXT = new TextEncoder();
 
 /**
  * Refuses a shared secret that is missing, published, short, simple, or that a .env loader would alter.
@@ -135,9 +136,8 @@ export function parseVersionedSecrets(value: string): readonly string[] {
  * ```
  */
 export async function deriveKey(secret: string, audience: string): Promise<Bytes> {
-  const extract = await importMacKey(new Uint8Array(KEY_LENGTH));
-  const expand = await importMacKey(await computeMac(extract, UTF8.encode(secret)));
-  return computeMac(expand, UTF8.encode(`${KEY_INFO_PREFIX}${audience}\u0001`));
+  const pseudorandomKey = await createMac(new Uint8Array(KEY_LENGTH)).compute(secret);
+  return createMac(pseudorandomKey).compute(`${KEY_INFO_PREFIX}${audience}\u0001`);
 }
 
 /**
@@ -149,7 +149,7 @@ export async function deriveKey(secret: string, audience: string): Promise<Bytes
  * ```
  */
 export async function keyId(key: Bytes): Promise<string> {
-  return encodeBase64url(await digest(UTF8.encode(`{"k":"${encodeBase64url(key)}","kty":"oct"}`)));
+  return encodeBase64url(await digest(`{"k":"${encodeBase64url(key)}","kty":"oct"}`));
 }
 
 /**
@@ -164,6 +164,22 @@ export async function deriveKeys(
   const keys = await Promise.all(secrets.map((secret) => deriveKey(secret, audience)));
   const entries = keys.map(async (key): Promise<[string, Bytes]> => [await keyId(key), key]);
   return new Map(await Promise.all(entries));
+}
+
+/**
+ * Gives the encoded protected header that `jwtBridge()` writes for a derived key, byte for byte.
+ *
+ * A verifier that knows it in advance need not parse it again; any other header is parsed by the rules.
+ *
+ * @example
+ * ```ts
+ * issuedHeader("x"); // "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6IngifQ"
+ * ```
+ */
+export function issuedHeader(kid: string): string {
+  return encodeBase64url(
+    TEXT.encode(`{"alg":"${ALGORITHM}","typ":"${TOKEN_TYPE}","kid":${JSON.stringify(kid)}}`),
+  );
 }
 
 /**

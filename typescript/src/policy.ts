@@ -31,7 +31,7 @@ export function judgeIdentifier(value: string | undefined, name: string): string
 export function judgeSeconds(value: number, name: string, least: number, most: number): number {
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new ConfigurationError(
-      `${name} is ${String(value)} and must be a whole number, ${least} to ${most} seconds`,
+      `${name} is ${typeof value === "number" ? value : `of type ${typeof value}`} and must be a whole number, ${least} to ${most} seconds`,
     );
   }
   return value;
@@ -49,6 +49,9 @@ export function refuseUnknown(
   known: readonly string[],
   cures: Readonly<Record<string, string>> = {},
 ): void {
+  if (typeof options !== "object" || options === null) {
+    throw new ConfigurationError(`${owner} needs an object with its options: ${known.join(", ")}`);
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const cure = Object.hasOwn(cures, name) ? cures[name] : `remove it; the options are ${known.join(", ")}`;

@@ -4,26 +4,24 @@
  * Last room of the core: holds the policy, runs rules V1 to V17 in order, reads the clock once. Law:
  * RFC 9068 §4, RFC 7515 §5.2, RFC 8725, and `specs/001-jwt-auth-bridge/access-token.md`.
  *
- * Deliberately not done: `jku`, `x5u`, `x5c` and `jwk` in a header are never key sources (RFC 8725 §3.10), and
- * no option switches a rule off.
+ * Deliberately not done: `jku`, `x5u`, `x5c` and `jwk` in a header are never key sources (RFC 8725 §3.10), no
+ * option switches a rule off, and no verified token is kept.
  */
 
+import { authorizationValues, type CarriesAuthorization, parseAuthorization } from "./bearer.js";
 import { type ClaimsPolicy, validateClaims } from "./claims.js";
-import { type JsonObject, parseCompact, parseJsonObject } from "./compact.js";
+import { type JsonObject, parseCompact, parseHeader, parseJsonObject } from "./compact.js";
 import { ConfigurationError, InvalidTokenError } from "./errors.js";
-import { deriveKeys, judgeSecrets } from "./keys.js";
+import { canonicalAlgorithm, type KeySet, type VerificationKey } from "./jwk.js";
+import { judgeKeys, KEY_OPTIONS, type KeyOptions, type Keys } from "./key-source.js";
 import { judgeIdentifier, judgeSeconds, refuseUnknown } from "./policy.js";
-import { importMacKey, type MacKey, verifyMac } from "./primitives.js";
-import {
-  ALGORITHM,
-  DEFAULT_LEEWAY,
-  DEFAULT_MAXIMUM_LIFETIME,
-  MAX_LEEWAY,
-  MAX_MAXIMUM_LIFETIME,
-} from "./profile.js";
+import { DEFAULT_LEEWAY, DEFAULT_MAXIMUM_LIFETIME, MAX_LEEWAY, MAX_MAXIMUM_LIFETIME } from "./profile.js";
 
-const OPTIONS = ["issuer", "audience", "secret", "secrets", "leeway", "maximumLifetime", "clock"];
-const UTF8 = new TextEncoder();
+export { type CarriesAuthorization, toResponse } from "./bearer.js";
+export { type Environment, fromEnvironment } from "./environment.js";
+export type { KeyOptions } from "./key-source.js";
+
+const OPTIONS = ["issuer", "audience", ...KEY_OPTIONS, "leeway", "maximumLifetime", "clock"];
 // Without the flag `u`, `i` folds no character outside ASCII into it: neither the Kelvin sign nor a long s.
 const TOKEN_TYPES = /^(?:application\/)?at\+jwt$/i;
 
@@ -51,17 +49,17 @@ export interface Principal {
  * What a verifier holds tokens against; durations in whole seconds.
  *
  * - `issuer`: the only accepted `iss`, taken literally.
- * - `audience`: this API's identifier, one string; the keys depend on it.
- * - `secret` or `secrets`: the shared secret, or all that are in force, current first.
+ * - `audience`: this API's identifier, one string; derived keys depend on it.
+ * - {@link KeyOptions}: where the keys come from.
  * - `leeway`: allowed difference of clocks, 0 to 60, default 10.
  * - `maximumLifetime`: longest accepted lifetime of a token, 1 to 86400, default 3600.
  * - `clock`: gives the time in seconds since 1970; read once per verification.
+ *
+ * `undefined` is a configuration error at start, not a type error, so that an environment variable fits here.
  */
-export interface VerifierOptions {
+export interface VerifierOptions extends KeyOptions {
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
-  readonly secret?: string | undefined;
-  readonly secrets?: readonly string[] | undefined;
   readonly leeway?: number | undefined;
   readonly maximumLifetime?: number | undefined;
   readonly clock?: (() => number) | undefined;
@@ -79,6 +77,17 @@ export interface Verifier {
    * *Does not* ask whether the session was revoked, and does not authorize anything.
    */
   verify(token: string): Promise<Principal>;
+  /**
+   * Takes the token out of a request and verifies it.
+   *
+   * @param request a `Request`, its `Headers`, or a request of Node. On Node pass the request, not its `headers`:
+   *   there Node keeps the first of two Authorization fields.
+   * @returns the principal of the caller.
+   * @throws MissingTokenError, InvalidRequestError, InvalidTokenError: `toResponse(error)` is the answer.
+   *
+   * *Does not* look anywhere but into the Authorization header, and does not authorize anything.
+   */
+  authenticate(request: CarriesAuthorization): Promise<Principal>;
   /** The `kid` of every key in force, current first: safe to print, made to be compared. */
   readonly keyIds: Promise<readonly string[]>;
 }
@@ -86,7 +95,7 @@ export interface Verifier {
 /**
  * Creates a verifier; wrong configuration throws here, when the process starts.
  *
- * @throws ConfigurationError: an option is missing, unknown or out of range, or a secret is refused.
+ * @throws ConfigurationError: an option is missing, unknown or out of range, or a secret or key set is refused.
  *
  * @example
  * ```ts
@@ -101,26 +110,67 @@ export interface Verifier {
 export function createVerifier(options: VerifierOptions): Verifier {
   refuseUnknown(options, "createVerifier()", OPTIONS);
   const {
+    clock = systemClock,
     leeway = DEFAULT_LEEWAY,
     maximumLifetime = DEFAULT_MAXIMUM_LIFETIME,
-    clock = systemClock,
   } = options;
+  if (typeof clock !== "function") {
+    throw new ConfigurationError("clock must be a function that gives the time in seconds since 1970");
+  }
   const policy: ClaimsPolicy = {
     issuer: judgeIdentifier(options.issuer, "issuer"),
     audience: judgeIdentifier(options.audience, "audience"),
     leeway: judgeSeconds(leeway, "leeway", 0, MAX_LEEWAY),
     maximumLifetime: judgeSeconds(maximumLifetime, "maximumLifetime", 1, MAX_MAXIMUM_LIFETIME),
   };
-  const ready = importKeys(secretsOf(options), policy.audience);
-  let keys: ReadonlyMap<string, MacKey> | undefined;
+  const prepare = judgeKeys(options, policy.audience);
+  let preparing: Promise<Keys> | undefined;
+  let keys: Keys | undefined;
+  // At the first use: some platforms allow no cryptography while a module loads.
+  const ready = () => {
+    preparing ??= prepare();
+    return preparing;
+  };
+
+  async function verify(token: string): Promise<Principal> {
+    const now = clock();
+    keys ??= await ready();
+    try {
+      const { headerSegment, signingInput, payload, signature } = parseCompact(token); // [V1] and [V2]
+      // A header known in advance passes [V2] to [V7]; any other is parsed by [V3] and [V4].
+      const key = findIssued(keys, headerSegment) ?? selectKey(parseHeader(headerSegment), keys);
+      // [V8] RFC 7515 §5.2 step 8, in constant time where the key is symmetric
+      const verdict = key.verify(signingInput, signature);
+      if (!(typeof verdict === "boolean" ? verdict : await verdict)) {
+        throw new InvalidTokenError("signature_invalid");
+      }
+      // [V9] RFC 7519 §7.2 step 10
+      const claims = parseJsonObject(payload);
+      if (claims === null) throw new InvalidTokenError("claims_malformed");
+      validateClaims(claims, policy, now); // [V10] to [V17]
+      return {
+        subject: claims.sub,
+        sessionId: Object.hasOwn(claims, "sid") ? (claims.sid ?? null) : null,
+        tokenId: claims.jti,
+        issuedAt: claims.iat,
+        expiresAt: claims.exp,
+        claims,
+      };
+    } catch (error) {
+      // A rejection that nobody awaits yet goes into the platform's list of unhandled ones and comes off again,
+      // which costs as much as parsing a token: so the caller comes to its await first.
+      await undefined;
+      throw error;
+    }
+  }
+
   return {
-    async verify(token) {
-      const now = clock();
-      keys ??= await ready;
-      return verifyToken(token, keys, policy, now);
+    verify,
+    async authenticate(request) {
+      return verify(parseAuthorization(authorizationValues(request)));
     },
     get keyIds() {
-      return ready.then((map) => [...map.keys()]);
+      return ready().then((prepared) => [...prepared.keys.keys()]);
     },
   };
 }
@@ -129,63 +179,25 @@ function systemClock(): number {
   return Date.now() / 1000;
 }
 
-async function verifyToken(
-  token: string,
-  keys: ReadonlyMap<string, MacKey>,
-  policy: ClaimsPolicy,
-  now: number,
-): Promise<Principal> {
-  const { header, signingInput, payload, signature } = parseCompact(token); // [V1] to [V4]
-  // [V5] RFC 8725 §3.1; the list has one algorithm, that of the derived keys
-  if (header.alg !== ALGORITHM) throw new InvalidTokenError("algorithm_not_allowed");
+/** A handful of headers: to compare them costs less than to hash a new string for a Map. */
+function findIssued({ issuedHeaders }: Keys, segment: string): VerificationKey | undefined {
+  for (const [header, key] of issuedHeaders) if (header === segment) return key;
+  return undefined;
+}
+
+function selectKey(header: JsonObject, { keys, algorithms }: KeySet): VerificationKey {
+  // [V5] RFC 8725 §3.1
+  const algorithm = canonicalAlgorithm(header.alg);
+  if (typeof algorithm !== "string" || !algorithms.has(algorithm)) {
+    throw new InvalidTokenError("algorithm_not_allowed");
+  }
   // [V6] RFC 9068 §4, RFC 7515 §4.1.9
   if (typeof header.typ !== "string" || !TOKEN_TYPES.test(header.typ)) {
     throw new InvalidTokenError("token_type_mismatch");
   }
-  // [V7] RFC 7515 §4.1.4; a derived key has no other algorithm than ALGORITHM
+  // [V7] RFC 7515 §4.1.4, RFC 8725 §3.1: the key decides the algorithm
   const key = typeof header.kid === "string" ? keys.get(header.kid) : undefined;
   if (key === undefined) throw new InvalidTokenError("key_not_found");
-  // [V8] RFC 7515 §5.2 step 8, in constant time
-  if (!(await verifyMac(key, signature, UTF8.encode(signingInput)))) {
-    throw new InvalidTokenError("signature_invalid");
-  }
-  // [V9] RFC 7519 §7.2 step 10
-  const claims = parsePayload(payload);
-  validateClaims(claims, policy, now); // [V10] to [V17]
-  return {
-    subject: claims.sub,
-    sessionId: Object.hasOwn(claims, "sid") ? (claims.sid ?? null) : null,
-    tokenId: claims.jti,
-    issuedAt: claims.iat,
-    expiresAt: claims.exp,
-    claims,
-  };
-}
-
-function parsePayload(payload: Parameters<typeof parseJsonObject>[0]): JsonObject {
-  try {
-    return parseJsonObject(payload);
-  } catch {
-    throw new InvalidTokenError("claims_malformed");
-  }
-}
-
-function secretsOf(options: VerifierOptions): readonly string[] {
-  if (options.secret !== undefined && options.secrets !== undefined) {
-    throw new ConfigurationError("secret and secrets are both given; keep secrets alone, current first");
-  }
-  if (options.secrets === undefined) return judgeSecrets([options.secret ?? ""], "secret");
-  if (!Array.isArray(options.secrets)) {
-    throw new ConfigurationError("secrets is not a list; pass a list of secrets, current first");
-  }
-  return judgeSecrets(options.secrets, "secrets");
-}
-
-async function importKeys(
-  secrets: readonly string[],
-  audience: string,
-): Promise<ReadonlyMap<string, MacKey>> {
-  const keys = [...(await deriveKeys(secrets, audience))];
-  const imported = keys.map(async ([kid, key]): Promise<[string, MacKey]> => [kid, await importMacKey(key)]);
-  return new Map(await Promise.all(imported));
+  if (key.algorithm !== algorithm) throw new InvalidTokenError("algorithm_not_allowed");
+  return key;
 }

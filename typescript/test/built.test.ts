@@ -1,32 +1,23 @@
 /** What is published: the doors, their types, their size, and `assertBridge` in a process of its own. */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { buildPackage } from "./package.js";
 import { OTHER_SECRET, SECRET } from "./tokens.js";
 
-const PACKAGE = new URL("../", import.meta.url);
-/** Below the package, so that the built files find better-auth; ignored by git. */
-const OUT = new URL(`.cache/built-${process.pid}/`, PACKAGE);
-const path = (name: string) => fileURLToPath(new URL(name, OUT));
+const built = buildPackage();
+const path = (name: string) => join(built.folder, "dist", name);
+afterAll(built.remove);
 
-beforeAll(() => {
-  mkdirSync(OUT, { recursive: true });
-  const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", PACKAGE));
-  const project = fileURLToPath(new URL("tsconfig.build.json", PACKAGE));
-  const result = spawnSync(process.execPath, [tsc, "-p", project, "--outDir", fileURLToPath(OUT)], {
-    encoding: "utf8",
-  });
-  expect(result.stdout).toBe("");
-});
-
-afterAll(() => rmSync(OUT, { recursive: true, force: true }));
-
-const { exports } = JSON.parse(readFileSync(new URL("package.json", PACKAGE), "utf8"));
-const doors = Object.entries<{ default: string }>(exports).filter(([name]) => name !== "./package.json");
+const { exports } = JSON.parse(readFileSync(join(built.folder, "package.json"), "utf8"));
+const doors = Object.entries<{ types: string; default: string }>(exports).filter(
+  ([name]) => name !== "./package.json",
+);
 
 describe("the doors", () => {
   test("lead to what is announced, and to nothing else", async () => {
@@ -46,7 +37,10 @@ describe("the doors", () => {
       ],
       "./better-auth": ["assertBridge", "jwtBridge"],
       "./client": ["SessionMissingError", "TokenUnavailableError", "createBridgeFetch", "createTokenSource"],
-      "./verify": ["createVerifier"],
+      "./express": ["createBridge", "fromEnvironment"],
+      "./fastify": ["createBridge", "fromEnvironment"],
+      "./hono": ["createBridge", "fromEnvironment"],
+      "./verify": ["createVerifier", "fromEnvironment", "toResponse"],
     });
   });
 
@@ -54,6 +48,13 @@ describe("the doors", () => {
     for (const name of ["index", "options", "assert-bridge"]) {
       const types = readFileSync(path(`better-auth/${name}.d.ts`), "utf8");
       expect(types).not.toMatch(/better-call|zod|jose|@better-auth/);
+    }
+  });
+
+  test("no types but the issuer's lead out of the package", () => {
+    for (const [name, { types }] of doors.filter(([door]) => door !== "./better-auth")) {
+      const text = readFileSync(path(types.replace("./dist/", "")), "utf8");
+      expect(text, name).not.toMatch(/from "(?!\.)|\bBuffer\b|NodeJS/);
     }
   });
 

@@ -3,6 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
+import express from "express";
+import fastify from "fastify";
+import { Hono } from "hono";
 import ts from "typescript";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { AUDIENCE, ORIGIN, SECRET } from "./real-auth.js";
@@ -18,14 +21,31 @@ const read = (name: string) => readFileSync(new URL(name, SOURCE), "utf8");
 const ROOMS = [
   "profile",
   "errors",
+  "primitives",
+  "primitives-node",
   "bearer",
   "compact",
   "claims",
-  "primitives",
   "policy",
   "keys",
+  "jwk",
+  "key-source",
+  "environment",
   "verifier",
+  "guards",
+  "hono",
+  "express",
+  "fastify",
 ];
+
+/** What a file of a folder may import; a room may import rooms, by the order above. */
+const ALLOWED: Readonly<Record<string, RegExp>> = {
+  client: /^\.\/[a-z-]+\.js$/,
+  "better-auth": /^(\.\.?\/[a-z-]+\.js|#primitives|better-auth\/(api|plugins))$/,
+  cli: /^(\.\.?\/[a-z-]+\.js|#primitives|node:[a-z/]+)$/,
+};
+const ROOM = /^(\.\/[a-z-]+\.js|#primitives)$/;
+const NODE_ROOM = /^(\.\/[a-z-]+\.js|node:[a-z]+)$/;
 
 /** What a file imports: `{ from, typeOnly }`, dynamic imports too. */
 function importsOf(name: string): { from: string; typeOnly: boolean }[] {
@@ -45,26 +65,21 @@ describe("imports go one way", () => {
   test.each(files)("%s", (name) => {
     const imports = importsOf(name);
     const [folder] = name.includes("/") ? name.split("/") : [""];
+    const own = name.slice(0, -3);
     for (const { from, typeOnly } of imports) {
-      const allowed =
-        folder === "client"
-          ? /^\.\/[a-z-]+\.js$/
-          : folder === "better-auth"
-            ? /^(\.\.?\/[a-z-]+\.js|better-auth\/(api|plugins))$/
-            : /^\.\/[a-z]+\.js$/;
-      expect(from).toMatch(allowed);
-      if (folder !== "") continue;
-      const room = from.slice(2, -3);
-      if (name === "index.ts") expect(room === "errors" || typeOnly, `${room} brings code`).toBe(true);
-      else expect(ROOMS.slice(0, ROOMS.indexOf(name.slice(0, -3)))).toContain(room);
+      expect(from).toMatch(ALLOWED[folder ?? ""] ?? (own === "primitives-node" ? NODE_ROOM : ROOM));
+      if (folder !== "" || from.startsWith("node:")) continue;
+      const room = from.replace(/^\.\/|\.js$|#/g, "");
+      if (own === "index") expect(room === "errors" || typeOnly, `${room} brings code`).toBe(true);
+      else expect(ROOMS.slice(0, ROOMS.indexOf(own))).toContain(room);
     }
-    if (folder === "") expect([...ROOMS, "index"]).toContain(name.slice(0, -3));
+    if (folder === "") expect([...ROOMS, "index"]).toContain(own);
   });
 
   test("no file is longer than 400 lines, and each begins with its paragraph", () => {
     for (const name of files) {
       expect(read(name).split("\n").length, name).toBeLessThanOrEqual(400);
-      expect(read(name).startsWith("/**"), name).toBe(true);
+      expect(read(name).replace("#!/usr/bin/env node\n", "").startsWith("/**"), name).toBe(true);
     }
   });
 });
@@ -83,7 +98,7 @@ describe("the docstrings' examples run", () => {
   });
 
   test("every public function has one", () => {
-    expect(examples.length).toBeGreaterThanOrEqual(16);
+    expect(examples.length).toBeGreaterThanOrEqual(29);
   });
 
   test.each(examples)("%s", async (_, name, body) => {
@@ -102,6 +117,9 @@ describe("the docstrings' examples run", () => {
       tokenSource: createTokenSource({ authClient }),
       pool: memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] }),
       betterAuth,
+      Hono,
+      express,
+      fastify,
       ...(await import("../src/index.js")),
       ...(await import(new URL(name, SOURCE).href)),
       check: (value: unknown, comment: string) => {

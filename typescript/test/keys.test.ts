@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { fromEnvironment } from "../src/environment.js";
 import {
   deriveKey,
   deriveKeys,
@@ -9,6 +10,7 @@ import {
   reduceIssuer,
   secretsInForce,
 } from "../src/keys.js";
+import { createVerifier } from "../src/verifier.js";
 import * as independent from "./tokens.js";
 import { AUDIENCE, OTHER_SECRET, SECRET } from "./tokens.js";
 
@@ -170,5 +172,28 @@ describe("the issuer", () => {
     ["https://"],
   ])("%j is refused, with the variable's name", (url) => {
     expect(refusal(() => reduceIssuer(url, "BETTER_AUTH_URL"))).toContain("BETTER_AUTH_URL");
+  });
+});
+
+describe("the environment", () => {
+  const GOOD = {
+    BETTER_AUTH_SECRET: SECRET,
+    BETTER_AUTH_URL: "HTTPS://App.example.com/api/auth",
+    JWT_BRIDGE_AUDIENCE: AUDIENCE,
+  };
+
+  test("gives a verifier's options", async () => {
+    const issuer = "https://app.example.com";
+    expect(fromEnvironment(GOOD)).toEqual({ issuer, audience: AUDIENCE, secrets: [SECRET] });
+    const literal = { ...GOOD, JWT_BRIDGE_ISSUER: "urn:x", BETTER_AUTH_URL: "" };
+    expect(fromEnvironment(literal).issuer).toBe("urn:x");
+    const versioned = { ...GOOD, BETTER_AUTH_SECRETS: `2:${OTHER_SECRET},1:${SECRET}` };
+    expect(await createVerifier(fromEnvironment(versioned)).keyIds).toHaveLength(2);
+  });
+
+  test.each(Object.keys(GOOD))("%s is missed by its name", (name) => {
+    for (const value of [undefined, ""]) {
+      expect(refusal(() => fromEnvironment({ ...GOOD, [name]: value }))).toContain(`${name} is not set`);
+    }
   });
 });

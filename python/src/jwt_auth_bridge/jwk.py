@@ -22,6 +22,8 @@ MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 MIN_RSA_EXPONENT: Final = 65537
 
+_P256_PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
 _PRIVATE: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth"))
 _EXTRA: Final = "public-key verification needs the extra: pip install 'jwt-auth-bridge[jwks]'"
 
@@ -99,7 +101,7 @@ def symmetric_key(kid: str, key: bytes) -> VerificationKey:
 
 
 def _usable_key(jwk: Mapping[str, Any], kid: str) -> VerificationKey | None:
-    kind = tuple(jwk[name] for name in ("kty", "crv") if name in jwk)
+    kind = (jwk.get("kty"), jwk["crv"]) if "crv" in jwk else (jwk.get("kty"),)
     maker = _MAKERS.get(kind) if all(isinstance(part, str) for part in kind) else None
     if maker is None:
         return None
@@ -160,8 +162,12 @@ def _p256(jwk: Mapping[str, Any], kid: str) -> VerificationKey:
         from cryptography.hazmat.primitives.hashes import SHA256
     except ImportError:
         raise ConfigurationError(_EXTRA) from None
+    numbers = int.from_bytes(x), int.from_bytes(y)
+    # RFC 7518 §6.2.1.2: elements of the field; OpenSSL would reduce larger ones.
+    if max(numbers) >= _P256_PRIME:
+        raise ValueError("coordinates beyond the field")
     # Refuses a point that is not on the curve.
-    public = ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), ec.SECP256R1()).public_key()
+    public = ec.EllipticCurvePublicNumbers(*numbers, ec.SECP256R1()).public_key()
     scheme = ec.ECDSA(SHA256())
 
     def verify(data: bytes, signature: bytes) -> None:

@@ -199,7 +199,11 @@ def _verification_keys(
 def _allow_list(algorithms: Sequence[str] | None, of_keys: frozenset[str]) -> frozenset[str]:
     if algorithms is None:
         return of_keys
-    if isinstance(algorithms, str) or not all(isinstance(name, str) for name in algorithms):
+    if (
+        isinstance(algorithms, str)
+        or not isinstance(algorithms, Sequence)
+        or not all(isinstance(name, str) for name in algorithms)
+    ):
         raise ConfigurationError("algorithms must be a list of names")
     allowed = frozenset(canonical_algorithm(name) for name in algorithms)
     # An algorithm of the other kind could never be used, and is how algorithm confusion is configured.

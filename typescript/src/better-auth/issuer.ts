@@ -5,11 +5,11 @@
  * RFC 9068 §2, RFC 7515 §5.1, RFC 8693 §4.1 (`act`), `access-token.md` "Token".
  */
 
-import { encodeBase64url, isWellFormed } from "../compact.js";
+import { createMac, encodeBase64url, type Mac, randomBytes } from "#primitives";
+import { isWellFormed } from "../compact.js";
 import { InvalidTokenError } from "../errors.js";
-import { deriveKeys } from "../keys.js";
-import { computeMac, importMacKey, type MacKey, randomBytes } from "../primitives.js";
-import { ALGORITHM, MAX_JSON_DEPTH, MAX_LIFETIME, MAX_TOKEN_LENGTH, TOKEN_TYPE } from "../profile.js";
+import { deriveKeys, issuedHeader } from "../keys.js";
+import { MAX_JSON_DEPTH, MAX_LIFETIME, MAX_TOKEN_LENGTH } from "../profile.js";
 import { createVerifier } from "../verifier.js";
 import type { ClaimSource, Configuration } from "./options.js";
 
@@ -147,7 +147,7 @@ function findFault(value: unknown, depth: number): string | undefined {
 }
 
 interface Signer {
-  readonly key: MacKey;
+  readonly mac: Mac;
   readonly header: string;
 }
 
@@ -155,16 +155,12 @@ async function createSigner(secrets: readonly string[], audience: string): Promi
   const [current] = await deriveKeys(secrets, audience);
   if (current === undefined) throw new TypeError("no secret to sign with");
   const [kid, key] = current;
-  return { key: await importMacKey(key), header: encodeJson({ alg: ALGORITHM, typ: TOKEN_TYPE, kid }) };
+  return { mac: createMac(key), header: issuedHeader(kid) };
 }
 
-async function sign(claims: object, { key, header }: Signer): Promise<string> {
-  const signingInput = `${header}.${encodeJson(claims)}`;
-  return `${signingInput}.${encodeBase64url(await computeMac(key, UTF8.encode(signingInput)))}`;
-}
-
-function encodeJson(value: object): string {
-  return encodeBase64url(UTF8.encode(JSON.stringify(value)));
+async function sign(claims: object, { mac, header }: Signer): Promise<string> {
+  const signingInput = `${header}.${encodeBase64url(UTF8.encode(JSON.stringify(claims)))}`;
+  return `${signingInput}.${encodeBase64url(await mac.compute(signingInput))}`;
 }
 
 /** Names the claim to look at: by then only sizes, and the user's own ID, can be wrong. */

@@ -26,6 +26,9 @@ OCT = {"kty": "oct", "k": base64url(KEY), "kid": "oct", "alg": "HS256", "use": "
 RSA = {"kty": "RSA", "n": primitives.RSA_N, "e": "AQAB", "kid": "rsa", "alg": "RS256", "use": "sig"}
 EC = {"kty": "EC", "crv": "P-256", "x": primitives.EC_X, "y": primitives.EC_Y, "kid": "ec", "alg": "ES256"}
 ED = {"kty": "OKP", "crv": "Ed25519", "x": primitives.ED_X, "kid": "ed", "alg": "EdDSA"}
+# The point (0, y) is on the curve; (p, y) is the same one, written beyond the field.
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+Y_OF_0 = pow(B, (primitives.P + 1) // 4, primitives.P).to_bytes(32, "big")
 SIGNERS = {
     "RS256": ("rsa", primitives.rs256),
     "ES256": ("ec", primitives.es256),
@@ -97,6 +100,7 @@ def usability() -> Json:
         "zero": {"x": "A" * 43, "y": "A" * 43}, "x-31-bytes": {"x": primitives.EC_X[:-2]},
         "x-33-bytes": {"x": base64url(b"\x00" + primitives.decode(primitives.EC_X))}, "x-absent": {"x": ABSENT},
         "y-absent": {"y": ABSENT}, "y-number": {"y": 1}, "y-padded": {"y": primitives.EC_Y + "="},
+        "x-is-the-prime-of-the-field": {"x": base64url(primitives.P.to_bytes(32, "big")), "y": base64url(Y_OF_0)},
         "x-beyond-the-field": {"x": base64url(b"\xff" * 32)}, "p-384": {"crv": "P-384"}, "secp256k1": {"crv": "secp256k1"},
         "k-too": {"k": "AAAA"},
     }.items():  # fmt: skip
@@ -108,6 +112,13 @@ def usability() -> Json:
     }.items():  # fmt: skip
         case(f"ed-{name}", "RFC 8037 §2", [change(ED, value)], [])
     law = "access-token.md Keys, ambiguous"
+    case("ec-x-zero", "RFC 7518 §6.2", [{**EC, "x": "A" * 43, "y": base64url(Y_OF_0)}], ["ec"])
+    case(
+        "crv-in-place-of-kty",
+        law,
+        [{**change(OCT, {"kty": ABSENT}), "crv": "oct"}, {**change(RSA, {"kty": ABSENT}), "crv": "RSA"}],
+        [],
+    )
     case("empty-set", "RFC 7517 §5", [], [])
     case("several", "RFC 7517 §5", [RSA, EC, ED], ["rsa", "ec", "ed"])
     case("foreign-entries", "RFC 7517 §5", [None, 1, "x", [], {}, True, ED], ["ed"])
