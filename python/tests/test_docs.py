@@ -61,6 +61,15 @@ def test_the_token_shown_is_a_good_one():
         assert KID in text or name == "README.md"
 
 
+def test_a_published_secret_is_called_published_where_it_is_printed():
+    shown = [page for page in PAGES if page.is_relative_to(ROOT / "docs") or page.name == "README.md"]
+    behind = [text for page in shown for text in page.read_text("utf-8").split(SECRET)[1:]]
+    assert behind
+    assert [
+        text for text in behind if "published" not in text[:300] or "never use it" not in text[:300]
+    ] == []
+
+
 def test_the_python_shown_runs():
     blocks = re.findall(r"```python\n(.*?)```", read("docs", "how-it-works.md"), re.DOTALL)
     assert blocks
