@@ -1,11 +1,17 @@
-"""One question in its parts, so that it can be mutated, shrunk and signed again. Standard library only."""
+"""One question in its parts, so that it can be mutated, shrunk and signed again."""
 
 import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 SECRET = "k3Zq9vT1xW7pL0sD5fG8hJ2nB4mC6rY+uQeAoI/tX1E="
 ISSUER = "https://app.example.com"
@@ -39,6 +45,49 @@ CLAIMS: dict[str, Any] = {
 }
 
 
+def _published_pairs() -> dict[str, dict[str, str]]:
+    """The published test keys of the vectors, `kid` to JWK with its private part."""
+    file = Path(__file__).parents[2] / "specs" / "001-jwt-auth-bridge" / "vectors" / "keys.json"
+    return {jwk["kid"]: jwk for jwk in json.loads(file.read_text("utf-8"))["keyPairs"]}
+
+
+PAIRS = _published_pairs()
+PUBLIC_KEYS = [{name: value for name, value in jwk.items() if name != "d"} for jwk in PAIRS.values()]
+PUBLIC_POLICY: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"keys": PUBLIC_KEYS}}
+
+
+def _integer(jwk: dict[str, str], name: str) -> int:
+    return int.from_bytes(_decode(jwk[name]))
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+ED_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(_decode(PAIRS["ed"]["d"]))
+EC_KEY = ec.derive_private_key(_integer(PAIRS["ec"], "d"), ec.SECP256R1())
+
+
+def _es256(data: bytes) -> bytes:
+    r, s = decode_dss_signature(EC_KEY.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True)))
+    return r.to_bytes(32) + s.to_bytes(32)
+
+
+def _rs256(data: bytes) -> bytes:
+    n, d = _integer(PAIRS["rsa"], "n"), _integer(PAIRS["rsa"], "d")
+    info = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(data).digest()
+    block = b"\x00\x01" + b"\xff" * (256 - len(info) - 3) + b"\x00" + info
+    return pow(int.from_bytes(block), d, n).to_bytes(256)
+
+
+SIGNERS: dict[str, Callable[[bytes], bytes]] = {
+    "oct": lambda data: hmac.digest(KEY, data, "sha256"),
+    "ed": ED_KEY.sign,
+    "ec": _es256,
+    "rsa": _rs256,
+}
+
+
 def dump(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
@@ -53,6 +102,7 @@ class Case:
         token: where not None, the token itself, damaged after signing.
         now: seconds.
         policy: as the conformance port takes it.
+        signer: whose key signs: `oct`, `ed`, `ec` or `rsa`.
     """
 
     header: bytes = dump(HEADER)
@@ -60,11 +110,12 @@ class Case:
     token: bytes | None = None
     now: float = NOW
     policy: str = json.dumps(POLICY)
+    signer: str = "oct"
 
     def signed(self) -> bytes:
         """The token as it was signed."""
         signing_input = f"{base64url(self.header)}.{base64url(self.payload)}"
-        return f"{signing_input}.{base64url(hmac.digest(KEY, signing_input.encode(), 'sha256'))}".encode()
+        return f"{signing_input}.{base64url(SIGNERS[self.signer](signing_input.encode()))}".encode()
 
     def question(self, identifier: str) -> bytes:
         """The line for the port."""
@@ -82,7 +133,7 @@ class Case:
         plain = Case()
         neighbours = [
             replace(self, **{name: getattr(plain, name)})
-            for name in ("token", "policy", "now", "header", "payload")
+            for name in ("token", "policy", "now", "header", "payload", "signer")
             if getattr(self, name) != getattr(plain, name)
         ]
         for name in ("token", "header", "payload"):

@@ -14,7 +14,7 @@ import {
   usableKeys,
   type VerificationKey,
 } from "./jwk.js";
-import { deriveKeys, issuedHeader, judgeSecrets } from "./keys.js";
+import { deriveKeys, issuedHeader, judgeSecrets, PLAIN_KEY_ID } from "./keys.js";
 import { ALGORITHM } from "./profile.js";
 
 const SOURCES = ["secret", "secrets", "keys"] as const;
@@ -100,6 +100,6 @@ function allowList(algorithms: unknown, ofKeys: ReadonlySet<string>): ReadonlySe
 }
 
 function withHeaders({ keys, algorithms }: KeySet): Keys {
-  const known = algorithms.has(ALGORITHM) ? [...keys] : [];
+  const known = algorithms.has(ALGORITHM) ? [...keys].filter(([kid]) => PLAIN_KEY_ID.test(kid)) : [];
   return { keys, algorithms, issuedHeaders: known.map(([kid, key]) => [issuedHeader(kid), key] as const) };
 }

@@ -166,10 +166,14 @@ export async function deriveKeys(
   return new Map(await Promise.all(entries));
 }
 
+/** A `kid` that JSON writes as it is, in one way only, as every thumbprint; a given key's may be any text. */
+export const PLAIN_KEY_ID = /^[A-Za-z0-9_-]+$/;
+
 /**
  * Gives the encoded protected header that `jwtBridge()` writes for a derived key, byte for byte.
  *
  * A verifier that knows it in advance need not parse it again; any other header is parsed by the rules.
+ * *Does not* escape: ask only for a `PLAIN_KEY_ID`.
  *
  * @example
  * ```ts
@@ -177,9 +181,7 @@ export async function deriveKeys(
  * ```
  */
 export function issuedHeader(kid: string): string {
-  return encodeBase64url(
-    TEXT.encode(`{"alg":"${ALGORITHM}","typ":"${TOKEN_TYPE}","kid":${JSON.stringify(kid)}}`),
-  );
+  return encodeBase64url(TEXT.encode(`{"alg":"${ALGORITHM}","typ":"${TOKEN_TYPE}","kid":"${kid}"}`));
 }
 
 /**

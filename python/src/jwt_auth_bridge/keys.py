@@ -156,10 +156,15 @@ def derive_keys(secrets: Sequence[str], audience: str) -> dict[str, bytes]:
     return keys
 
 
+PLAIN_KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""A ``kid`` that JSON writes in one way only, as every thumbprint; a given key's may be any text."""
+
+
 def issued_header(kid: str) -> str:
     """Gives the encoded protected header that ``jwtBridge()`` writes for a derived key, byte for byte.
 
-    A verifier that knows it in advance need not parse it again; any other header is parsed by the rules.
+    A verifier that knows it in advance need not parse it; any other header is parsed by the rules.
+    *Does not* escape: ask only for a ``PLAIN_KEY_ID``.
 
     Example:
         >>> issued_header("x")

@@ -24,7 +24,7 @@ from .jwk import (
     symmetric_key,
     usable_keys,
 )
-from .keys import derive_keys, issued_header, judge_secret
+from .keys import PLAIN_KEY_ID, derive_keys, issued_header, judge_secret
 from .profile import (
     ALGORITHM,
     DEFAULT_LEEWAY,
@@ -104,7 +104,9 @@ class Verifier:
         self._algorithms = _allow_list(algorithms, of_keys)
         # The header that our issuer writes for a derived key is known in advance.
         self._issued_headers = {
-            issued_header(kid): key for kid, key in self._keys.items() if ALGORITHM in self._algorithms
+            issued_header(kid): key
+            for kid, key in self._keys.items()
+            if ALGORITHM in self._algorithms and PLAIN_KEY_ID.fullmatch(kid)
         }
         self._clock = clock
 

@@ -157,6 +157,7 @@ def tokens() -> None:
     POLICIES["ambiguous"] = {**given, "keys": {"keys": [ED, {**EC, "kid": "ed"}, RSA]}}
     POLICIES["rfc-7515"] = {**given, "keys": {"keys": [{"kty": "oct", "kid": "a1", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]}}  # fmt: skip
     POLICIES["rfc-7520"] = {**given, "keys": {"keys": [{"kty": "oct", "kid": "018c0ae5-4d9b-471b-bfd6-eef314bc7037", "k": "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}]}}  # fmt: skip
+    odd_kids()
     law = "RFC 7517 §4"
     accept("V7", "derived-key-given-as-jwk", law, sign(), policy="derived-key")
     for algorithm, (kid, signer) in SIGNERS.items():
@@ -235,3 +236,23 @@ def tokens() -> None:
         refuse("V6", name, law, token, "token_type_mismatch", policy=policy)
     a5 = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."  # fmt: skip
     refuse("V2", "rfc-7515-a5-unsecured", "RFC 7515 A.5", a5, "token_malformed")
+
+
+def odd_kids() -> None:
+    """A given key's name may be any text: one that a verifier which predicts headers must not paste into JSON."""
+    law = "access-token.md V3, V7"
+    for name, kid in {
+        "quotes": 'a","typ":"at+jwt',
+        "backslash": "a\\u0062",
+        "line-feed": "a\nb",
+        "emoji": "😀",
+        "padded": "a=",
+    }.items():
+        policy = f"kid-with-{name}"
+        POLICIES[policy] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"keys": [{**OCT, "kid": kid}]}}
+        accept("V7", f"kid-with-{name}", law, sign(header(kid=kid)), policy=policy)
+        pasted = f'{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}'
+        if name in ("quotes", "line-feed"):
+            refuse("V3", f"pasted-kid-with-{name}", law, sign(pasted), "token_malformed", policy=policy)
+        if name == "backslash":
+            refuse("V7", f"pasted-kid-with-{name}", law, sign(pasted), "key_not_found", policy=policy)
