@@ -34,7 +34,7 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
         yield
         await tasks.close()
 
-    # No redirects: they would answer a stranger before the guard does, with an address out of the Host header.
+    # No redirects: one would answer a stranger before the guard does, with an address out of the Host header.
     app = FastAPI(title="Todo API", version="1", lifespan=lifespan, redirect_slashes=False)
     app.include_router(account_routes(bridge))
     app.include_router(task_routes(bridge, tasks))
