@@ -1,6 +1,5 @@
 // What a request pays in Hono, in process: a bare route, ours, and what people write with jose. Prints JSON.
 
-import { createSecretKey } from "node:crypto";
 import { Hono } from "hono";
 import { jwtVerify } from "jose";
 import { createBridge } from "jwt-auth-bridge/hono";
@@ -8,7 +7,8 @@ import { compare } from "./measure.mjs";
 import { AUDIENCE, deriveKey, ISSUER, LEEWAY, REQUIRED, SECRET, token, USER } from "./tokens.mjs";
 
 const bridge = createBridge({ issuer: ISSUER, audience: AUDIENCE, secret: SECRET, leeway: LEEWAY });
-const key = createSecretKey(deriveKey());
+const algorithm = { name: "HMAC", hash: "SHA-256" };
+const key = await crypto.subtle.importKey("raw", deriveKey(), algorithm, false, ["verify"]);
 const options = {
   algorithms: ["HS256"],
   issuer: ISSUER,

@@ -17,7 +17,11 @@ export function report({ python, fastapi, typescript, hono, issue }, machine) {
       added("bridge.path_user") / added("async HTTPBearer + PyJWT"),
       1 / 5,
     ],
-    ["TypeScript verification / jose", typescript.verify.ours / typescript.verify.jose, 1 / 8],
+    ...["jose, secret as bytes", "jose, imported CryptoKey"].map((name) => [
+      `TypeScript verification / ${name}`,
+      typescript.verify.ours / typescript.verify[name],
+      1 / 8,
+    ]),
     ["TypeScript verification / fast-jwt", typescript.verify.ours / typescript.verify["fast-jwt"], 1],
     ["issuing / stock jwt()", issue.issue.ours / issue.issue["stock jwt()"], 2 / 3],
     ["issuing: SQL statements", issue.statements.ours, 1],
