@@ -3,68 +3,19 @@
 import { createEmailVerificationToken } from "better-auth/api";
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
-import { admin } from "better-auth/plugins";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Postgres, startPostgres } from "../../scripts/postgres.mjs";
-import { jwtBridge } from "../src/better-auth/index.js";
+import { describe, expect, test, vi } from "vitest";
 import { tolerateAbsence } from "../src/better-auth/schema-check.js";
 import { createVerifier } from "../src/verifier.js";
+import { database, email, fetchToken, postgres, sql, start, verifier } from "./issuer-kit.js";
 import {
   AUDIENCE,
-  createAuth,
   createBrowser,
-  migrate,
   ORIGIN,
   OTHER_SECRET,
-  openPool,
   readClaims,
   readHeader,
   SECRET,
 } from "./real-auth.js";
-
-/** One option, two names: of 1.7, and of 1.6. */
-const JOINS: object = { advanced: { database: { joins: true } }, experimental: { joins: true } };
-
-let postgres: Postgres;
-let database: ReturnType<typeof openPool>;
-let emails = 0;
-const email = () => `user${++emails}@example.com`;
-
-beforeAll(async () => {
-  postgres = await startPostgres({ temporary: true });
-  database = openPool(postgres);
-  const { options } = createAuth(database.pool, { plugins: [admin(), jwtBridge({ audience: AUDIENCE })] });
-  await migrate(options);
-});
-
-afterAll(async () => {
-  await database?.end();
-  await postgres?.dispose();
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllEnvs();
-});
-
-function start(more: object = {}, bridge: object = {}) {
-  const auth = createAuth(database.pool, {
-    plugins: [admin(), jwtBridge({ audience: AUDIENCE, ...bridge })],
-    ...JOINS,
-    ...more,
-  });
-  return { auth, browser: createBrowser(auth) };
-}
-
-const verifier = createVerifier({ issuer: ORIGIN, audience: AUDIENCE, secret: SECRET });
-
-async function fetchToken(browser: ReturnType<typeof createBrowser>): Promise<string> {
-  const response = await browser.request("/token");
-  expect(response.status).toBe(200);
-  return ((await response.json()) as { token: string }).token;
-}
-
-const sql = (text: string, values: unknown[] = []) => database.pool.query(text, values);
 
 describe("the token", () => {
   test("is what the contract says, and nothing else", async () => {
@@ -296,91 +247,6 @@ describe("the session", () => {
     const response = await browser.request("/token");
     expect(response.headers.getSetCookie().join()).toContain("session_token=");
     expect((await end()).getTime()).toBeGreaterThan(old.getTime());
-  });
-});
-
-describe("added claims", () => {
-  test("come by name, may wait, and are left out where they are undefined", async () => {
-    const { browser } = start(
-      {},
-      {
-        claims: {
-          org: ({ user }: { user: { email: string } }) => ({ mail: user.email }),
-          slow: async () => [1, 2.5, null, true],
-          none: () => undefined,
-          seen: ({ session }: { session: object }) => Object.keys(session).includes("token"),
-        },
-      },
-    );
-    const address = email();
-    await browser.signUp(address);
-    const claims = readClaims(await fetchToken(browser));
-    expect(claims).toMatchObject({ org: { mail: address }, slow: [1, 2.5, null, true], seen: false });
-    expect(claims).not.toHaveProperty("none");
-  });
-
-  test.each([
-    ["NaN", () => Number.NaN],
-    ["a big integer", () => 2 ** 53],
-    ["1e21, which JSON would write with an exponent", () => 1e21],
-    ["a bigint", () => 1n],
-    ["a date", () => new Date()],
-    ["a hole", () => new Array(1)],
-    ["undefined inside", () => ({ a: undefined })],
-    ["a function inside", () => ({ a() {} })],
-    ["a lone surrogate", () => "\ud800"],
-    ["a lone surrogate in a name", () => ({ "\ud800": 1 })],
-    ["64 levels, with the payload 65", () => JSON.parse("[".repeat(64) + "]".repeat(64))],
-    [
-      "a circle",
-      () => {
-        const a: unknown[] = [];
-        a.push(a);
-        return a;
-      },
-    ],
-    [
-      "a throw",
-      () => {
-        throw new Error("no");
-      },
-    ],
-    ["a size beyond V1", () => "secret-value".repeat(1000)],
-  ])("that no verifier would take answer 500, and the log names the claim: %s", async (_, org) => {
-    const log = vi.fn();
-    const { browser } = start({ logger: { level: "error", log } }, { claims: { small: () => 1, org } });
-    await browser.signUp(email());
-    const response = await browser.request("/token");
-    expect(response.status).toBe(500);
-    expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(await response.text()).not.toContain("eyJ");
-    const said = JSON.stringify(log.mock.calls);
-    expect(said).toMatch(/\[jwt-auth-bridge\] no token was issued: .*\borg\b/);
-    expect(said).not.toContain("secret-value");
-  });
-
-  test("63 levels below the payload pass", async () => {
-    const { browser } = start(
-      {},
-      { claims: { org: () => JSON.parse("[".repeat(63) + "]".repeat(63)), ["__proto__"]: () => 1 } },
-    );
-    await browser.signUp(email());
-    const token = await fetchToken(browser);
-    expect(Object.keys((await verifier.verify(token)).claims)).toEqual(
-      expect.arrayContaining(["org", "__proto__"]),
-    );
-  });
-
-  test("a user's ID that no verifier would take answers 500, and the log names sub", async () => {
-    const log = vi.fn();
-    const { browser } = start({ logger: { level: "error", log } });
-    const user = await browser.signUp(email());
-    const long = "x".repeat(256);
-    const fields = 'id, name, email, "emailVerified", "createdAt", "updatedAt"';
-    await sql(`insert into "user" (${fields}) values ($1, 'A', $2, false, now(), now())`, [long, email()]);
-    await sql('update session set "userId" = $2 where "userId" = $1', [user.id, long]);
-    expect((await browser.request("/token")).status).toBe(500);
-    expect(JSON.stringify(log.mock.calls)).toContain("look at sub");
   });
 });
 
