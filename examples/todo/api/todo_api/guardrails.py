@@ -74,6 +74,6 @@ class LastResort:
         except Exception:
             if started:
                 raise
-            logger.exception("Unexpected error in %r %r", scope["method"], scope["path"])
+            logger.exception("Unexpected error in %s %r", scope["method"], scope["path"])
             response = answer(500, {"detail": "Something went wrong", "error": "internal_error"})
             await response(scope, receive, marked)
