@@ -32,6 +32,7 @@ test("suites by name and by the beginning of a name", () => {
     "python",
     "python-fastapi-0.115",
     "python-fastapi-0.136",
+    "differential",
     "api",
     "e2e",
   ]);
