@@ -82,34 +82,24 @@ function resolve(target: string, base: URL): URL {
  */
 async function open(input: Request, init: RequestInit | undefined): Promise<RequestInit> {
   const request = new Request(input, init);
-  const {
-    method,
-    headers,
-    mode,
-    credentials,
-    cache,
-    redirect,
-    referrerPolicy,
-    integrity,
-    keepalive,
-    signal,
-  } = request;
+  const parts: RequestInit = Object.fromEntries(PARTS.map((name) => [name, request[name]]));
   // A Blob: Node takes an ArrayBuffer away when it follows a redirect.
-  const body = method === "GET" || method === "HEAD" ? null : await request.blob();
-  return {
-    method,
-    headers,
-    mode,
-    credentials,
-    cache,
-    redirect,
-    referrerPolicy,
-    integrity,
-    keepalive,
-    signal,
-    body: body?.size ? body : null,
-  };
+  const body = /^(GET|HEAD)$/.test(request.method) ? null : await request.blob();
+  return { ...parts, body: body?.size ? body : null };
 }
+
+const PARTS = [
+  "method",
+  "headers",
+  "mode",
+  "credentials",
+  "cache",
+  "redirect",
+  "referrerPolicy",
+  "integrity",
+  "keepalive",
+  "signal",
+] as const;
 
 /** Fills `{user_id}`, also as a URL writes it; in the path only. */
 function fill(url: URL, subject: string): URL {
