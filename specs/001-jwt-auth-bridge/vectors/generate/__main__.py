@@ -12,11 +12,18 @@ import bearer
 import captured
 import claim_rules
 import configuration
+import environments
 import form_rules
 import header_rules
 import json_rules
+import key_set_responses
+import key_set_urls
 import key_sets
+import migration
 import primitives
+import public_keys
+import public_rules
+import public_signatures
 from ask import CASES, POLICIES
 from build import (
     AUDIENCE,
@@ -48,7 +55,10 @@ def access_tokens() -> Json:
     claim_rules.issuer_and_audience()
     claim_rules.identity()
     claim_rules.times()
-    key_sets.tokens()
+    key_sets.odd_kids()
+    public_keys.tokens()
+    public_rules.tokens()
+    public_signatures.tokens()
     captured.tokens()
     return document("Access tokens", CASES.cases, policies=POLICIES)
 
@@ -65,6 +75,9 @@ def published_keys() -> str:
         {**key_sets.RSA, "d": primitives.RSA_D},
         {**key_sets.EC, "d": primitives.EC_D},
         {**key_sets.ED, "d": primitives.ED_D},
+        {**key_sets.RSA2, "d": primitives.RSA2_D},
+        {**key_sets.EC2, "d": primitives.EC2_D},
+        {**key_sets.ED2, "d": primitives.ED2_D},
     ]
     return (
         json.dumps({"title": "Published test keys", "derived": derived, "keyPairs": pairs}, indent=1) + "\n"
@@ -80,6 +93,13 @@ def main() -> int:
         "versioned-secrets.json": configuration.versioned(),
         "issuers.json": configuration.issuers(),
         "key-sets.json": key_sets.usability(),
+        "key-set-responses.json": key_set_responses.responses(),
+        "key-set-urls.json": key_set_urls.urls(),
+        "cache-control.json": key_set_urls.cache_control(),
+        "fetched-keys.json": migration.fetched_keys(),
+        "migration.json": migration.migration(),
+        "given-keys.json": environments.given_keys(),
+        "environments.json": environments.environments(),
     }
     texts = {name: written(content) for name, content in files.items()} | {"keys.json": published_keys()}
     stale = [name for name, text in texts.items() if read(FOLDER / name) != text]

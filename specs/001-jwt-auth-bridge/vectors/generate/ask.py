@@ -28,7 +28,11 @@ CASES = Cases()
 
 def accept(rule: str, name: str, law: str, token: str, expected: Json | None = None, **question: Any) -> None:
     """A case that passes, with the principal that must come out."""
-    body = claims() if expected is None else expected
+    _add(rule, name, law, token, question, accepted(claims() if expected is None else expected))
+
+
+def accepted(body: Json) -> Json:
+    """The verdict on a good token with these claims."""
     principal = {
         "subject": body["sub"],
         "session_id": body.get("sid"),
@@ -37,7 +41,7 @@ def accept(rule: str, name: str, law: str, token: str, expected: Json | None = N
         "expires_at": body["exp"],
         "claims": body,
     }
-    _add(rule, name, law, token, question, {"ok": True, "principal": principal})
+    return {"ok": True, "principal": principal}
 
 
 def refuse(rule: str, name: str, law: str, token: str | bytes, code: str, **question: Any) -> None:
