@@ -21,7 +21,7 @@ export default defineConfig({
         resolve: { alias: [node, older] },
         test: {
           name: "better-auth 1.6",
-          include: ["test/{issuer,issuer-claims,configuration,token-source,bridge-fetch}.test.ts"],
+          include: ["test/{issuer*,less-than-the-secret,configuration,token-source,bridge-fetch}.test.ts"],
           ...limits,
         },
       },
@@ -29,7 +29,9 @@ export default defineConfig({
         resolve: { alias: [web] },
         test: {
           name: "webcrypto",
-          include: ["test/{vectors,fuzz,verifier,verifier-options,keys,jwk}.test.ts"],
+          include: [
+            "test/{vectors,fuzz,verifier,verifier-options,verifier-keys,keys,jwk,jwks,jwks-fetch,environment,guards-keys}.test.ts",
+          ],
           ...limits,
         },
       },

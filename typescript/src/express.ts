@@ -12,6 +12,7 @@ import type { Principal } from "./verifier.js";
 
 export { fromEnvironment } from "./environment.js";
 export type { BridgeOptions, Refusal } from "./guards.js";
+export type { Notice } from "./policy.js";
 
 /** What is needed of Express's request. */
 export interface ExpressRequest {
@@ -39,7 +40,9 @@ export type ExpressGuard = (
  *
  * - `currentUser` lets a good token through; `optionalUser` no token too; `pathUser` only the path's own user.
  * - `userOf(request)`, `optionalUserOf(request)`: the principal, in the handler behind them.
- * - `keyIds`: the `kid` of every key in force, current first.
+ * - `prefetch()`: fetches the keys now, where they are fetched, so that the first request need not wait; throws
+ *   KeySetUnavailableError where none could be had.
+ * - `keyIds`: the `kid` of every key in force, current first; of fetched keys, those that are in hand now.
  */
 export interface ExpressBridge {
   readonly currentUser: ExpressGuard;
@@ -47,6 +50,7 @@ export interface ExpressBridge {
   readonly pathUser: ExpressGuard;
   userOf(request: ExpressRequest): Principal;
   optionalUserOf(request: ExpressRequest): Principal | null;
+  prefetch(): Promise<void>;
   readonly keyIds: Promise<readonly string[]>;
 }
 
@@ -87,6 +91,7 @@ export function createBridge(options: BridgeOptions): ExpressBridge {
     pathUser: guard(guards.pathUser),
     userOf: guards.userOf,
     optionalUserOf: guards.optionalUserOf,
+    prefetch: guards.prefetch,
     get keyIds() {
       return guards.keyIds;
     },

@@ -12,6 +12,7 @@ import type { Principal } from "./verifier.js";
 
 export { fromEnvironment } from "./environment.js";
 export type { BridgeOptions, Refusal } from "./guards.js";
+export type { Notice } from "./policy.js";
 
 /** What is needed of Fastify's request. */
 export interface FastifyRequest {
@@ -39,7 +40,9 @@ export type FastifyGuard = (request: FastifyRequest, reply: FastifyReply) => Pro
  *
  * - `currentUser` lets a good token through; `optionalUser` no token too; `pathUser` only the path's own user.
  * - `userOf(request)`, `optionalUserOf(request)`: the principal, in the handler behind them.
- * - `keyIds`: the `kid` of every key in force, current first.
+ * - `prefetch()`: fetches the keys now, where they are fetched, so that the first request need not wait; throws
+ *   KeySetUnavailableError where none could be had.
+ * - `keyIds`: the `kid` of every key in force, current first; of fetched keys, those that are in hand now.
  */
 export interface FastifyBridge {
   readonly currentUser: FastifyGuard;
@@ -47,6 +50,7 @@ export interface FastifyBridge {
   readonly pathUser: FastifyGuard;
   userOf(request: FastifyRequest): Principal;
   optionalUserOf(request: FastifyRequest): Principal | null;
+  prefetch(): Promise<void>;
   readonly keyIds: Promise<readonly string[]>;
 }
 
@@ -88,6 +92,7 @@ export function createBridge(options: BridgeOptions): FastifyBridge {
     pathUser: guard(guards.pathUser),
     userOf: guards.userOf,
     optionalUserOf: guards.optionalUserOf,
+    prefetch: guards.prefetch,
     get keyIds() {
       return guards.keyIds;
     },

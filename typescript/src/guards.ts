@@ -9,6 +9,7 @@
  * verified token is kept beyond its request.
  */
 
+import { AT_ONCE } from "#primitives";
 import { authorizationValues, type CarriesAuthorization, parseAuthorization } from "./bearer.js";
 import {
   BridgeError,
@@ -17,6 +18,8 @@ import {
   ForbiddenError,
   MissingTokenError,
 } from "./errors.js";
+import { listKeyIds, withoutQuery } from "./jwks.js";
+import { judgeLog, type Log, type Notice } from "./policy.js";
 import { createVerifier, type Principal, type VerifierOptions } from "./verifier.js";
 
 export const DEFAULT_PATH_PARAMETER = "user_id";
@@ -36,11 +39,12 @@ export interface Refusal {
  * Options of `createBridge()`: those of the verifier, and
  *
  * - `pathParameter`: name of the path parameter that `pathUser` holds against the token's user; `user_id`.
- * - `log`: gets one line for every refusal; default `console.info`, and `console.error` for level `error`.
+ * - `log`: gets one line for every refusal, one with issuer, audience and key IDs at start, and what the verifier
+ *   has to say; default `console`, by each line's level.
  */
 export interface BridgeOptions extends VerifierOptions {
   readonly pathParameter?: string | undefined;
-  readonly log?: ((line: string, refusal: Refusal) => void) | undefined;
+  readonly log?: Log<Refusal | Notice> | undefined;
 }
 
 /** What an annex shows of one request. */
@@ -64,6 +68,8 @@ export interface Guards {
   userOf(request: object): Principal;
   /** The same, or `null` where `optionalUser` found no credential. */
   optionalUserOf(request: object): Principal | null;
+  /** As the verifier's. */
+  prefetch(): Promise<void>;
   readonly keyIds: Promise<readonly string[]>;
 }
 
@@ -92,13 +98,23 @@ const PARAMETER_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * ```
  */
 export function createGuards(options: BridgeOptions): Guards {
-  const { pathParameter = DEFAULT_PATH_PARAMETER, log = print, ...rest } = { ...options };
+  const { pathParameter = DEFAULT_PATH_PARAMETER, ...rest } = { ...options };
   if (typeof pathParameter !== "string" || !PARAMETER_NAME.test(pathParameter)) {
     throw new ConfigurationError("pathParameter must be the name of a path parameter, like user_id");
   }
-  if (typeof log !== "function")
-    throw new ConfigurationError("log must be a function (line, refusal) => void");
-  const verifier = createVerifier(rest);
+  const log = judgeLog(rest.log);
+  const verifier = createVerifier({ ...rest, log });
+  let announced = false;
+  /** Says once what two services compare when every token is refused. */
+  function announce(): void {
+    if (announced) return;
+    announced = true;
+    const said = verifier.keyIds.then((keyIds) => log(describe(rest, keyIds), { level: "info" }));
+    // What is wrong with the keys, every request is told.
+    said.catch(() => {});
+  }
+  // Else at the first use: some platforms allow no cryptography while a module loads.
+  if (AT_ONCE) announce();
   // Of this bridge alone: what one bridge has verified is nothing to another.
   const known = new WeakMap<object, Known>();
 
@@ -108,6 +124,7 @@ export function createGuards(options: BridgeOptions): Guards {
     const before = known.get(request);
     // A request may be sent on within the process with another user's header.
     if (before?.values === key) return before;
+    announce();
     const now: Known = { values: key, result: verify(values), logged: false };
     known.set(request, now);
     return now;
@@ -167,10 +184,22 @@ export function createGuards(options: BridgeOptions): Guards {
       const admitted = known.get(request)?.admitted;
       return admitted === null ? null : demand(admitted);
     },
+    async prefetch() {
+      await verifier.prefetch();
+      announce();
+    },
     get keyIds() {
       return verifier.keyIds;
     },
   };
+}
+
+function describe({ issuer, audience, jwksUri }: VerifierOptions, keyIds: readonly string[]): string {
+  const keys = [
+    ...(keyIds.length > 0 ? [`key IDs ${listKeyIds(keyIds)}`] : []),
+    ...(jwksUri === undefined ? [] : [`key set at ${withoutQuery(jwksUri)}`]),
+  ];
+  return `issuer ${issuer}, audience ${audience}, ${keys.join(", ")}`;
 }
 
 function demand(principal: Principal | null | undefined): Principal {
@@ -178,8 +207,4 @@ function demand(principal: Principal | null | undefined): Principal {
   throw new ConfigurationError(
     "no guard that demands a user has let this request through; put currentUser or pathUser before the handler",
   );
-}
-
-function print(line: string, { level }: Refusal): void {
-  console[level](line);
 }

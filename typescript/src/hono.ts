@@ -10,6 +10,7 @@ import type { Principal } from "./verifier.js";
 
 export { fromEnvironment } from "./environment.js";
 export type { BridgeOptions, Refusal } from "./guards.js";
+export type { Notice } from "./policy.js";
 
 /** What is needed of Hono's context. */
 export interface HonoContext {
@@ -30,7 +31,9 @@ export type HonoGuard = (context: HonoContext, next: () => Promise<void>) => Pro
  *
  * - `currentUser` lets a good token through; `optionalUser` no token too; `pathUser` only the path's own user.
  * - `userOf(context)`, `optionalUserOf(context)`: the principal, in the handler behind them.
- * - `keyIds`: the `kid` of every key in force, current first.
+ * - `prefetch()`: fetches the keys now, where they are fetched, so that the first request need not wait; throws
+ *   KeySetUnavailableError where none could be had.
+ * - `keyIds`: the `kid` of every key in force, current first; of fetched keys, those that are in hand now.
  */
 export interface HonoBridge {
   readonly currentUser: HonoGuard;
@@ -38,6 +41,7 @@ export interface HonoBridge {
   readonly pathUser: HonoGuard;
   userOf(context: HonoContext): Principal;
   optionalUserOf(context: HonoContext): Principal | null;
+  prefetch(): Promise<void>;
   readonly keyIds: Promise<readonly string[]>;
 }
 
@@ -76,6 +80,7 @@ export function createBridge(options: BridgeOptions): HonoBridge {
     pathUser: guard(guards.pathUser),
     userOf: guards.userOf,
     optionalUserOf: guards.optionalUserOf,
+    prefetch: guards.prefetch,
     get keyIds() {
       return guards.keyIds;
     },

@@ -58,6 +58,7 @@ export interface KeySet {
  * Reads the usable keys of a JWK Set.
  *
  * @param document the parsed JSON of the set.
+ * @param name what to call it in the message.
  * @throws ConfigurationError: this is no JWK Set (RFC 7517 §5).
  *
  * @example
@@ -66,10 +67,10 @@ export interface KeySet {
  * usableKeys({ keys: [key] }).algorithms; // new Set(["HS256"])
  * ```
  */
-export function usableKeys(document: unknown): KeySet {
+export function usableKeys(document: unknown, name = "the key set"): KeySet {
   const entries = isObject(document) ? member(document, "keys") : undefined;
   if (!Array.isArray(entries)) {
-    throw new ConfigurationError('the key set is no JWK Set; it looks like {"keys": [...]}');
+    throw new ConfigurationError(`${name} is no JWK Set; it looks like {"keys": [...]}`);
   }
   const keys = new Map<string, VerificationKey>();
   const algorithms = new Set<string>();

@@ -6,7 +6,7 @@
  * over. Law: RFC 5869 (HKDF), RFC 7638 (thumbprint), `access-token.md` "Keys".
  */
 
-import { type Bytes, createMac, digest, encodeBase64url } from "#primitives";
+import { type Bytes, createMac, digest, encodeBase64url, type Maybe } from "#primitives";
 import { ConfigurationError } from "./errors.js";
 import {
   ALGORITHM,
@@ -22,7 +22,8 @@ import {
 const ALLOWED = /^[!-~]*$/;
 const REWRITTEN = /[$#\\'"`,]/;
 const CURE = "generate one with: openssl rand -base64 32";
-const TRIM = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+/** Blanks around an entry of a list in the environment. */
+export const TRIM = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 const TEXT = new TextEncoder();
 
 /**
@@ -135,9 +136,10 @@ export function parseVersionedSecrets(value: string): readonly string[] {
  * await deriveKey("k3Zq9vT1xW7pL0sD5fG8hJ2nB4mC6rY+uQeAoI/tX1E=", "https://api.example.com"); // ca 86 2b 5e …
  * ```
  */
-export async function deriveKey(secret: string, audience: string): Promise<Bytes> {
-  const pseudorandomKey = await createMac(new Uint8Array(KEY_LENGTH)).compute(secret);
-  return createMac(pseudorandomKey).compute(`${KEY_INFO_PREFIX}${audience}\u0001`);
+export function deriveKey(secret: string, audience: string): Maybe<Bytes> {
+  return andThen(createMac(new Uint8Array(KEY_LENGTH)).compute(secret), (pseudorandomKey) =>
+    createMac(pseudorandomKey).compute(`${KEY_INFO_PREFIX}${audience}\u0001`),
+  );
 }
 
 /**
@@ -148,8 +150,8 @@ export async function deriveKey(secret: string, audience: string): Promise<Bytes
  * await keyId(new Uint8Array(32)); // "9nnxVaRYos6pwySYZALWRL64fgG5CMX9No3tAqd5urU"
  * ```
  */
-export async function keyId(key: Bytes): Promise<string> {
-  return encodeBase64url(await digest(`{"k":"${encodeBase64url(key)}","kty":"oct"}`));
+export function keyId(key: Bytes): Maybe<string> {
+  return andThen(digest(`{"k":"${encodeBase64url(key)}","kty":"oct"}`), encodeBase64url);
 }
 
 /**
@@ -157,13 +159,38 @@ export async function keyId(key: Bytes): Promise<string> {
  *
  * @param secrets the shared secrets, judged and distinct.
  */
-export async function deriveKeys(
-  secrets: readonly string[],
-  audience: string,
-): Promise<ReadonlyMap<string, Bytes>> {
-  const keys = await Promise.all(secrets.map((secret) => deriveKey(secret, audience)));
-  const entries = keys.map(async (key): Promise<[string, Bytes]> => [await keyId(key), key]);
-  return new Map(await Promise.all(entries));
+export function deriveKeys(secrets: readonly string[], audience: string): Maybe<ReadonlyMap<string, Bytes>> {
+  return secrets.reduce<Maybe<Map<string, Bytes>>>(
+    (deriving, secret) =>
+      andThen(deriving, (keys) =>
+        andThen(deriveKey(secret, audience), (key) => andThen(keyId(key), (kid) => keys.set(kid, key))),
+      ),
+    new Map(),
+  );
+}
+
+/**
+ * Writes derived keys as a JWK Set (RFC 7517 §5): whoever has it can issue tokens for that API.
+ *
+ * @example
+ * ```ts
+ * keySetOf(new Map([["x", new Uint8Array(32)]])).keys[0].kid; // "x"
+ * ```
+ */
+export function keySetOf(keys: ReadonlyMap<string, Bytes>) {
+  const write = ([kid, key]: readonly [string, Bytes]) => {
+    return { kty: "oct", k: encodeBase64url(key), kid, alg: ALGORITHM, use: "sig" };
+  };
+  return { keys: [...keys].map(write) };
+}
+
+/** Goes on with a value, at once where it is there at once. */
+export function andThen<From, To>(value: Maybe<From>, next: (value: From) => Maybe<To>): Maybe<To> {
+  return isPromise(value) ? value.then(next) : next(value);
+}
+
+export function isPromise<Value>(value: Maybe<Value>): value is Promise<Value> {
+  return typeof (value as { then?: unknown } | undefined)?.then === "function";
 }
 
 /** A `kid` that JSON writes as it is, in one way only, as every thumbprint; a given key's may be any text. */

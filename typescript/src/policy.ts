@@ -1,5 +1,5 @@
 /**
- * What an integrator configured, judged: names, texts and durations.
+ * What an integrator configured, judged: names, texts, durations, and where the log goes.
  *
  * A room of this language only, where options are untyped objects at run time; Python's signatures do the same
  * work. Wrong configuration throws when the process starts, and never later.
@@ -57,4 +57,27 @@ export function refuseUnknown(
     const cure = Object.hasOwn(cures, name) ? cures[name] : `remove it; the options are ${known.join(", ")}`;
     throw new ConfigurationError(`${owner} has no option ${name}: ${cure}`);
   }
+}
+
+/** What a line of the log is about where it is no refusal; nothing in it comes from a token. */
+export interface Notice {
+  readonly level: "info" | "warn";
+  /** A refusal has one. */
+  readonly code?: undefined;
+}
+
+/** Gets one line, and what it is about. */
+export type Log<Entry = Notice> = (line: string, entry: Entry) => void;
+
+/**
+ * Refuses a log that is no function; none is the console.
+ *
+ * @throws ConfigurationError
+ */
+export function judgeLog<Entry extends { readonly level: "info" | "warn" | "error" }>(
+  log: Log<Entry> | undefined,
+): Log<Entry> {
+  if (log === undefined) return (line, { level }) => console[level](line);
+  if (typeof log !== "function") throw new ConfigurationError("log must be a function (line, entry) => void");
+  return log;
 }

@@ -15,10 +15,13 @@ import {
   timingSafeEqual,
   verify,
 } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { Bytes, Mac, PublicJwk, VerifySignature } from "./primitives.js";
 import { MAX_TOKEN_LENGTH } from "./profile.js";
 
 export type { Bytes, Mac, Maybe, PublicJwk, VerifySignature } from "./primitives.js";
+
+export const AT_ONCE: boolean = true;
 
 /** Length of an HMAC-SHA256 in base64url. */
 const MAC_LENGTH = 43;
@@ -80,6 +83,10 @@ export function encodeBase64url(bytes: Uint8Array): string {
 
 export function decodeUtf8(bytes: Uint8Array): string {
   return isUtf8(bytes) ? toBuffer(bytes).toString() : "";
+}
+
+export function readFile(path: string): Uint8Array {
+  return readFileSync(path);
 }
 
 /** A segment is decoded here, and leaves as text: one token at a time, and no Buffer for each. */

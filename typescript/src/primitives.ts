@@ -1,5 +1,5 @@
 /**
- * The primitives, from the platform's WebCrypto, and no policy: MAC, digest, signatures, base64url, UTF-8.
+ * The primitives, from the platform's WebCrypto, and no policy: MAC, digest, signatures, base64url, UTF-8, files.
  *
  * Imported as `#primitives`: package.json gives Node `primitives-node.ts`, which has the same exports and the
  * same verdicts, and every other platform this file, which needs nothing but the web's own globals. Nothing is
@@ -14,6 +14,9 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A platform may answer at once, or later. */
 export type Maybe<Value> = Value | Promise<Value>;
+
+/** Whether this platform answers at once, and at any time: while a module loads, too. */
+export const AT_ONCE: boolean = false;
 
 /** Signing input (ASCII) and signature (canonical base64url) to a verdict. */
 export type VerifySignature = (signingInput: string, signature: string) => Maybe<boolean>;
@@ -158,6 +161,15 @@ export function decodeUtf8(bytes: Uint8Array): string {
   } catch {
     return "";
   }
+}
+
+/**
+ * Reads a file.
+ *
+ * @throws Error: it can not be read; `code` says why, as Node's errors do. Here there are no files.
+ */
+export function readFile(_path: string): Uint8Array {
+  throw Object.assign(new Error("this platform has no files"), { code: "ENOSYS" });
 }
 
 /** A segment's text: {@link decodeBase64url}, then {@link decodeUtf8}. */

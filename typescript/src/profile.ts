@@ -53,6 +53,33 @@ export const DEFAULT_MAXIMUM_LIFETIME = 3600;
 /** Longest lifetime that a verifier can be told to accept, in seconds. */
 export const MAX_MAXIMUM_LIFETIME = 86400;
 
+/** Largest answer of a key-set URL, in bytes. */
+export const MAX_KEY_SET_BYTES = 65536;
+
+/** Most entries of a fetched key set, usable or not. */
+export const MAX_KEY_SET_KEYS = 32;
+
+/** Longest fetch of a key set, from name resolution to the last byte, in seconds. */
+export const KEY_SET_TIMEOUT = 5;
+
+/** Shortest time from one fetch to the next while keys are in hand, in seconds. */
+export const KEY_SET_COOL_DOWN = 30;
+
+/** The same while none are, in seconds. */
+export const KEY_SET_RETRY = 5;
+
+/** For how long a fetched key set is fresh where its answer does not say, in seconds. */
+export const DEFAULT_KEY_SET_AGE = 300;
+
+/** Least that an answer can say, in seconds. */
+export const MIN_KEY_SET_AGE = 30;
+
+/** Most that an answer can say, in seconds. */
+export const MAX_KEY_SET_AGE = 3600;
+
+/** For how long keys that are no longer fresh outlive an outage, in seconds. */
+export const MAX_KEY_SET_STALENESS = 86400;
+
 /** Shortest shared secret, in characters. */
 export const MIN_SECRET_LENGTH = 32;
 

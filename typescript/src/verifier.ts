@@ -8,20 +8,23 @@
  * option switches a rule off, and no verified token is kept.
  */
 
+import { AT_ONCE, type Maybe } from "#primitives";
 import { authorizationValues, type CarriesAuthorization, parseAuthorization } from "./bearer.js";
 import { type ClaimsPolicy, validateClaims } from "./claims.js";
 import { type JsonObject, parseCompact, parseHeader, parseJsonObject } from "./compact.js";
 import { ConfigurationError, InvalidTokenError } from "./errors.js";
-import { canonicalAlgorithm, type KeySet, type VerificationKey } from "./jwk.js";
+import { canonicalAlgorithm, type VerificationKey } from "./jwk.js";
 import { judgeKeys, KEY_OPTIONS, type KeyOptions, type Keys } from "./key-source.js";
-import { judgeIdentifier, judgeSeconds, refuseUnknown } from "./policy.js";
+import { isPromise } from "./keys.js";
+import { judgeIdentifier, judgeLog, judgeSeconds, type Log, refuseUnknown } from "./policy.js";
 import { DEFAULT_LEEWAY, DEFAULT_MAXIMUM_LIFETIME, MAX_LEEWAY, MAX_MAXIMUM_LIFETIME } from "./profile.js";
 
 export { type CarriesAuthorization, toResponse } from "./bearer.js";
 export { type Environment, fromEnvironment } from "./environment.js";
-export type { KeyOptions } from "./key-source.js";
+export type { JwkSet, KeyOptions } from "./key-source.js";
+export type { Log, Notice } from "./policy.js";
 
-const OPTIONS = ["issuer", "audience", ...KEY_OPTIONS, "leeway", "maximumLifetime", "clock"];
+const OPTIONS = ["issuer", "audience", ...KEY_OPTIONS, "leeway", "maximumLifetime", "clock", "log"];
 // Without the flag `u`, `i` folds no character outside ASCII into it: neither the Kelvin sign nor a long s.
 const TOKEN_TYPES = /^(?:application\/)?at\+jwt$/i;
 
@@ -54,6 +57,7 @@ export interface Principal {
  * - `leeway`: allowed difference of clocks, 0 to 60, default 10.
  * - `maximumLifetime`: longest accepted lifetime of a token, 1 to 86400, default 3600.
  * - `clock`: gives the time in seconds since 1970; read once per verification.
+ * - `log`: gets a line where fetched keys change, and where a fetch of them fails; default `console`.
  *
  * `undefined` is a configuration error at start, not a type error, so that an environment variable fits here.
  */
@@ -63,6 +67,7 @@ export interface VerifierOptions extends KeyOptions {
   readonly leeway?: number | undefined;
   readonly maximumLifetime?: number | undefined;
   readonly clock?: (() => number) | undefined;
+  readonly log?: Log | undefined;
 }
 
 /** Verifies access tokens of one issuer for one API. */
@@ -73,6 +78,7 @@ export interface Verifier {
    * @param token what followed `Bearer` in the request.
    * @returns the principal; there is no other sign of success.
    * @throws InvalidTokenError with the code of the first rule that fails.
+   * @throws KeySetUnavailableError: the keys are fetched, and the token's can not be had.
    *
    * *Does not* ask whether the session was revoked, and does not authorize anything.
    */
@@ -83,19 +89,30 @@ export interface Verifier {
    * @param request a `Request`, its `Headers`, or a request of Node. On Node pass the request, not its `headers`:
    *   there Node keeps the first of two Authorization fields.
    * @returns the principal of the caller.
-   * @throws MissingTokenError, InvalidRequestError, InvalidTokenError: `toResponse(error)` is the answer.
+   * @throws MissingTokenError, InvalidRequestError, InvalidTokenError, KeySetUnavailableError:
+   *   `toResponse(error)` is the answer.
    *
    * *Does not* look anywhere but into the Authorization header, and does not authorize anything.
    */
   authenticate(request: CarriesAuthorization): Promise<Principal>;
-  /** The `kid` of every key in force, current first: safe to print, made to be compared. */
+  /**
+   * Fetches the keys now where they are fetched at all and none is in hand, so that the first request need not wait.
+   *
+   * @throws KeySetUnavailableError: none could be had. Whether to start without is the caller's decision: the next
+   *   token has them asked for again.
+   */
+  prefetch(): Promise<void>;
+  /**
+   * The `kid` of every key in force, current first: safe to print, made to be compared. Of fetched keys, those that
+   * are in hand now.
+   */
   readonly keyIds: Promise<readonly string[]>;
 }
 
 /**
  * Creates a verifier; wrong configuration throws here, when the process starts.
  *
- * @throws ConfigurationError: an option is missing, unknown or out of range, or a secret or key set is refused.
+ * @throws ConfigurationError: an option is missing, unknown or out of range, or a secret, key set or URL is refused.
  *
  * @example
  * ```ts
@@ -123,14 +140,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
     leeway: judgeSeconds(leeway, "leeway", 0, MAX_LEEWAY),
     maximumLifetime: judgeSeconds(maximumLifetime, "maximumLifetime", 1, MAX_MAXIMUM_LIFETIME),
   };
-  const prepare = judgeKeys(options, policy.audience);
-  let preparing: Promise<Keys> | undefined;
+  const { prepare, remote } = judgeKeys(options, policy.audience, judgeLog(options.log));
+  let preparing: Maybe<Keys> | undefined;
   let keys: Keys | undefined;
-  // At the first use: some platforms allow no cryptography while a module loads.
   const ready = () => {
     preparing ??= prepare();
     return preparing;
   };
+  // Else at the first use: some platforms allow no cryptography while a module loads.
+  if (AT_ONCE) ready();
 
   async function verify(token: string): Promise<Principal> {
     const now = clock();
@@ -138,7 +156,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     try {
       const { headerSegment, signingInput, payload, signature } = parseCompact(token); // [V1] and [V2]
       // A header known in advance passes [V2] to [V7]; any other is parsed by [V3] and [V4].
-      const key = findIssued(keys, headerSegment) ?? selectKey(parseHeader(headerSegment), keys);
+      const found = findIssued(keys, headerSegment) ?? selectKey(parseHeader(headerSegment), keys);
+      const key = isPromise(found) ? await found : found;
       // [V8] RFC 7515 §5.2 step 8, in constant time where the key is symmetric
       const verdict = key.verify(signingInput, signature);
       if (!(typeof verdict === "boolean" ? verdict : await verdict)) {
@@ -169,8 +188,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     async authenticate(request) {
       return verify(parseAuthorization(authorizationValues(request)));
     },
+    async prefetch() {
+      await ready();
+      await remote?.prefetch();
+    },
     get keyIds() {
-      return ready().then((prepared) => [...prepared.keys.keys()]);
+      return (async () => [...new Set([...(await ready()).keyIds, ...(remote?.keyIds ?? [])])])();
     },
   };
 }
@@ -185,7 +208,8 @@ function findIssued({ issuedHeaders }: Keys, segment: string): VerificationKey |
   return undefined;
 }
 
-function selectKey(header: JsonObject, { keys, algorithms }: KeySet): VerificationKey {
+function selectKey(header: JsonObject, keys: Keys): Maybe<VerificationKey> {
+  const { algorithms, find } = keys.policyOf(header.kid);
   // [V5] RFC 8725 §3.1
   const algorithm = canonicalAlgorithm(header.alg);
   if (typeof algorithm !== "string" || !algorithms.has(algorithm)) {
@@ -195,9 +219,14 @@ function selectKey(header: JsonObject, { keys, algorithms }: KeySet): Verificati
   if (typeof header.typ !== "string" || !TOKEN_TYPES.test(header.typ)) {
     throw new InvalidTokenError("token_type_mismatch");
   }
-  // [V7] RFC 7515 §4.1.4, RFC 8725 §3.1: the key decides the algorithm
-  const key = typeof header.kid === "string" ? keys.get(header.kid) : undefined;
+  // [V7] RFC 7515 §4.1.4: an empty name is none, and has nothing fetched
+  const found = typeof header.kid === "string" && header.kid !== "" ? find(header.kid) : undefined;
+  return isPromise(found) ? found.then((key) => judgeKey(key, algorithm)) : judgeKey(found, algorithm);
+}
+
+function judgeKey(key: VerificationKey | undefined, algorithm: string): VerificationKey {
   if (key === undefined) throw new InvalidTokenError("key_not_found");
+  // RFC 8725 §3.1: the key decides the algorithm
   if (key.algorithm !== algorithm) throw new InvalidTokenError("algorithm_not_allowed");
   return key;
 }

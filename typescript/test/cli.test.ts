@@ -5,11 +5,28 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { inspect, relative } from "../src/cli/inspect.js";
 import { answers } from "../src/cli/verify.js";
+import { fromEnvironment } from "../src/environment.js";
+import { createVerifier } from "../src/verifier.js";
+import { keyPair, serve } from "./key-set-server.js";
 import { buildPackage } from "./package.js";
-import { AUDIENCE, CLAIMS, claims, HEADER, ISSUER, NOW, OTHER_SECRET, SECRET, sign } from "./tokens.js";
+import {
+  AUDIENCE,
+  CLAIMS,
+  claims,
+  deriveKey,
+  HEADER,
+  ISSUER,
+  KEY,
+  keyId,
+  NOW,
+  OTHER_SECRET,
+  SECRET,
+  sign,
+} from "./tokens.js";
 
 const POLICY = { issuer: ISSUER, audience: AUDIENCE, secrets: [SECRET] };
 const ENVIRONMENT = { BETTER_AUTH_SECRET: SECRET, BETTER_AUTH_URL: ISSUER, JWT_BRIDGE_AUDIENCE: AUDIENCE };
@@ -227,6 +244,8 @@ describe("as a process", () => {
     [["verify", "more"]],
     [["inspect"]],
     [["inspect", "a", "b"]],
+    [["key", "more"]],
+    [["key", "--secret", "x"]],
     [["sign"]],
     [["__proto__"]],
     [[]],
@@ -252,6 +271,97 @@ describe("as a process", () => {
     );
     expect([status, stderr]).toEqual([1, ""]);
     expect(stdout).toContain("Refused: token_not_yet_valid");
+  });
+});
+
+describe("key", () => {
+  const JWK = (key: Buffer) =>
+    `{"kty":"oct","k":"${key.toString("base64url")}","kid":"${keyId(key)}","alg":"HS256","use":"sig"}`;
+  const OLD = deriveKey(OTHER_SECRET, AUDIENCE);
+  const WARNING = "Whoever has them can issue tokens for that API: keep them as a secret.\n";
+
+  test("prints the derived key on one line, and a sentence beside it", () => {
+    const { status, stdout, stderr } = run(["key"], "", ENVIRONMENT);
+    expect([status, stdout]).toEqual([0, `{"keys":[${JWK(KEY)}]}\n`]);
+    expect(stderr).toBe(`Keys for audience ${AUDIENCE}: ${HEADER.kid}. ${WARNING}`);
+  });
+
+  test("all that are in force, current first, for the audience that is named", () => {
+    const other = "https://other.example.com";
+    const [first, second] = [deriveKey(OTHER_SECRET, other), deriveKey(SECRET, other)];
+    const environment = { ...ENVIRONMENT, BETTER_AUTH_SECRETS: `2:${OTHER_SECRET},1:${SECRET}` };
+    const { status, stdout, stderr } = run(["key", "--audience", other], "", environment);
+    expect([status, stdout]).toEqual([0, `{"keys":[${JWK(first)},${JWK(second)}]}\n`]);
+    expect(stderr).toContain(`${other}: ${keyId(first)}, ${keyId(second)}. `);
+  });
+
+  test("what it prints is what JWT_BRIDGE_KEYS takes, inline and as a file", async () => {
+    const { stdout } = run(["key"], "", {
+      ...ENVIRONMENT,
+      BETTER_AUTH_SECRETS: `2:${OTHER_SECRET},1:${SECRET}`,
+    });
+    const file = path.join(folder, "keys.json");
+    writeFileSync(file, stdout);
+    for (const value of [stdout, stdout.trim(), `@${file}`]) {
+      const environment = {
+        JWT_BRIDGE_KEYS: value,
+        JWT_BRIDGE_ISSUER: ISSUER,
+        JWT_BRIDGE_AUDIENCE: AUDIENCE,
+      };
+      const verifier = createVerifier({ ...fromEnvironment(environment), clock: () => NOW });
+      expect((await verifier.verify(sign())).subject).toBe("u1");
+      expect(await verifier.keyIds).toEqual([keyId(OLD), HEADER.kid]);
+    }
+  });
+
+  test("the same bytes as Python's", () => {
+    const python = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
+    const source = fileURLToPath(new URL("../../python/src", import.meta.url));
+    const cases: [string[], object][] = [
+      [[], ENVIRONMENT],
+      [["--audience", "https://other.example.com"], ENVIRONMENT],
+      [["--audience", "ä b"], { BETTER_AUTH_SECRETS: `2:${OTHER_SECRET},1:${SECRET}` }],
+      [[], { BETTER_AUTH_SECRET: SECRET }],
+      [[], { JWT_BRIDGE_AUDIENCE: AUDIENCE }],
+      [[], { JWT_BRIDGE_AUDIENCE: AUDIENCE, BETTER_AUTH_SECRET: "short" }],
+    ];
+    for (const [args, environment] of cases) {
+      const theirs = spawnSync(python, ["-m", "jwt_auth_bridge", "key", ...args], {
+        encoding: "utf8",
+        env: { PATH: "/usr/bin:/bin", PYTHONPATH: source, PYTHONUTF8: "1", ...environment },
+      });
+      if (theirs.error) throw new Error(`${python} is missing: npm run check installs it`);
+      const { status, stdout, stderr } = run(["key", ...args], "", environment);
+      expect([status, stdout, stderr]).toEqual([theirs.status, theirs.stdout, theirs.stderr]);
+    }
+  });
+
+  test.each([
+    ["no audience", { BETTER_AUTH_SECRET: SECRET }, [], "JWT_BRIDGE_AUDIENCE is not set"],
+    ["an empty one", ENVIRONMENT, ["--audience", ""], "JWT_BRIDGE_AUDIENCE is not set"],
+    ["no secret", { JWT_BRIDGE_AUDIENCE: AUDIENCE }, [], "BETTER_AUTH_SECRET is not set"],
+    [
+      "a weak one",
+      { ...ENVIRONMENT, BETTER_AUTH_SECRET: "abc".repeat(20) },
+      [],
+      "BETTER_AUTH_SECRET repeats",
+    ],
+    ["one secret twice", { ...ENVIRONMENT, BETTER_AUTH_SECRETS: `2:${SECRET},1:${SECRET}` }, [], "twice"],
+    ["a list without versions", { ...ENVIRONMENT, BETTER_AUTH_SECRETS: SECRET }, [], "entry 1,"],
+  ])("%s: 2, a sentence, and no key", (_, environment, args, words) => {
+    const { status, stdout, stderr } = run(["key", ...args], "", environment);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(words);
+    expect(stderr.trimEnd()).not.toContain("\n");
+    for (const hidden of [SECRET, "abcabc"]) expect(stderr).not.toContain(hidden);
+  });
+
+  test("the help says how to use what it prints", () => {
+    const { status, stdout } = run(["key", "--help"]);
+    expect(status).toBe(0);
+    for (const words of ["JWT_BRIDGE_KEYS=", "@/run/secrets/keys", ".env", "--audience"]) {
+      expect(stdout).toContain(words);
+    }
   });
 });
 
@@ -293,7 +403,7 @@ describe("inspect", () => {
 
   test("without settings it says what is missing", async () => {
     const { status, lines } = await explain(sign(), NOW, {});
-    expect([status, lines.at(-1)]).toEqual([2, expect.stringContaining("BETTER_AUTH_URL is not set")]);
+    expect([status, lines.at(-1)]).toEqual([2, expect.stringContaining("BETTER_AUTH_SECRET is not set")]);
   });
 
   test("reads versioned secrets and a literal issuer", async () => {
@@ -303,6 +413,29 @@ describe("inspect", () => {
       JWT_BRIDGE_AUDIENCE: AUDIENCE,
     };
     expect((await explain(sign(), NOW, environment)).status).toBe(0);
+  });
+
+  test("fetches keys where they are to be fetched, and says where they can not be had", async () => {
+    const pair = keyPair("EdDSA", "ed");
+    const server = await serve((_, response) => {
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ keys: [pair.jwk] }));
+    });
+    const environment = {
+      JWT_BRIDGE_JWKS_URL: server.url,
+      JWT_BRIDGE_ISSUER: ISSUER,
+      JWT_BRIDGE_AUDIENCE: AUDIENCE,
+    };
+    const { status, lines } = await explain(pair.token(), NOW, environment);
+    expect([status, lines.at(-1)]).toEqual([0, `  issuer ${ISSUER}, audience ${AUDIENCE}, keys ed`]);
+    await server.stop();
+    const down = await explain(pair.token(), NOW, environment);
+    expect([down.status, down.lines.at(-2), down.lines.at(-1)]).toEqual([
+      2,
+      "Not verified",
+      `  the key set at ${server.url} can not be used: no connection (ECONNREFUSED)`,
+    ]);
   });
 
   test.each([1e300, -1, "x", null, 253402300799, 0.5])("survives exp %j", async (exp) => {

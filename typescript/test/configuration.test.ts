@@ -5,6 +5,7 @@ import { memoryAdapter } from "better-auth/adapters/memory";
 import { jwt } from "better-auth/plugins";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { assertBridge, type JwtBridgeOptions, jwtBridge } from "../src/better-auth/index.js";
+import { deriveKey, keyId } from "../src/keys.js";
 import { AUDIENCE, ORIGIN, OTHER_SECRET, SECRET } from "./real-auth.js";
 
 const VARIABLES = [
@@ -51,6 +52,13 @@ describe("options", () => {
   test.each<[string, Options, string]>([
     ["no audience", { audience: undefined }, "JWT_BRIDGE_AUDIENCE"],
     ["an empty audience", { audience: "" }, "audience"],
+    ["an empty list of audiences", { audience: [] }, "empty list"],
+    ["an audience twice", { audience: [AUDIENCE, "x", AUDIENCE] }, "twice"],
+    ["an empty audience in a list", { audience: [AUDIENCE, ""] }, "entry 2, is missing"],
+    ["an unset variable in a list", { audience: [undefined] }, "entry 1, is missing"],
+    ["a hole in a list", { audience: new Array(1) }, "entry 1, is missing"],
+    ["an audience that is no text", { audience: { a: 1 } }, "audience"],
+    ["the plural", { audiences: [AUDIENCE] }, "takes a list"],
     ["an empty issuer", { issuer: "" }, "issuer"],
     ["a lifetime of 0", { lifetime: 0 }, "1 to 3600"],
     ["a lifetime of 3601", { lifetime: 3601 }, "1 to 3600"],
@@ -58,6 +66,24 @@ describe("options", () => {
     ["a stock option", { jwt: { expirationTime: "1h" } }, "lifetime"],
     ["another stock option", { jwks: {} }, "jwks"],
     ["an algorithm", { algorithm: "HS512" }, "HS256"],
+    ["Better Auth's other algorithms", { algorithm: "ES512" }, "one of HS256, EdDSA, ES256, RS256"],
+    ["no algorithm", { algorithm: "none" }, "one of HS256"],
+    ["an algorithm null", { algorithm: null }, "one of HS256"],
+    ["rotation of derived keys", { rotationInterval: 86_400 }, "BETTER_AUTH_SECRETS"],
+    ["a grace period of derived keys", { algorithm: "HS256", gracePeriod: 86_400 }, "BETTER_AUTH_SECRETS"],
+    ["a grace period alone", { algorithm: "EdDSA", gracePeriod: 86_400 }, "needs rotationInterval"],
+    ["rotation in words", { algorithm: "EdDSA", rotationInterval: "30d" }, "whole number"],
+    ["rotation within the hour", { algorithm: "EdDSA", rotationInterval: 3599 }, "3600 to"],
+    [
+      "a grace period that ends before a token",
+      { algorithm: "EdDSA", rotationInterval: 86_400, gracePeriod: 3659, lifetime: 3600 },
+      "3660 to",
+    ],
+    [
+      "so many keys that no verifier takes the set",
+      { algorithm: "EdDSA", rotationInterval: 86_400 },
+      "32 keys at once, which makes the key set too large; set gracePeriod to at most 1209600",
+    ],
     ["a misspelt option", { lifeTime: 60 }, "lifeTime"],
     ["claims in a list", { claims: ["email"] }, "claims must be an object"],
     ["claims null", { claims: null }, "claims must be an object"],
@@ -80,6 +106,11 @@ describe("options", () => {
   test("the limits pass", async () => {
     await start({ lifetime: 1 }).$context;
     await start({ lifetime: 3600, claims: { org: () => 1 }, issuer: "any text" }).$context;
+    await start({ algorithm: "HS256", audience: [AUDIENCE] }).$context;
+    await start({ algorithm: "RS256", audience: Array.from({ length: 9 }, (_, i) => `urn:api:${i}`) })
+      .$context;
+    await start({ algorithm: "EdDSA", rotationInterval: 3600, gracePeriod: 360 }).$context;
+    await start({ algorithm: "ES256", rotationInterval: 86_400, gracePeriod: 1_209_600 }).$context;
   });
 });
 
@@ -192,6 +223,27 @@ describe("assertBridge", () => {
     await assertBridge(Promise.resolve({ auth: start() }));
     const line = `jwt-auth-bridge: issuer ${ORIGIN}, audience ${AUDIENCE}, key IDs vrqa5TdV3SOpsaQDoGDZt7cQeMU-zDyJtkjBoBupOLM`;
     expect(info.mock.calls).toEqual([[line], [line]]);
+    expect(exit).not.toHaveBeenCalled();
+  });
+
+  test("prints a line for each of several audiences", async () => {
+    const { exit, info } = watch();
+    await assertBridge(start({ audience: [AUDIENCE, "https://b.example.com"] }));
+    const line = (audience: string, kid: string) =>
+      `jwt-auth-bridge: issuer ${ORIGIN}, audience ${audience}, key IDs ${kid}`;
+    expect(info.mock.calls).toEqual([
+      [line(AUDIENCE, "vrqa5TdV3SOpsaQDoGDZt7cQeMU-zDyJtkjBoBupOLM")],
+      [line("https://b.example.com", await keyId(await deriveKey(SECRET, "https://b.example.com")))],
+    ]);
+    expect(exit).not.toHaveBeenCalled();
+  });
+
+  test.each(["EdDSA", "ES256", "RS256"])("prints %s and where the key set is", async (algorithm) => {
+    const { exit, info } = watch();
+    await assertBridge(start({ algorithm, audience: [AUDIENCE, "b"] }));
+    const line = (audience: string) =>
+      `jwt-auth-bridge: issuer ${ORIGIN}, audience ${audience}, algorithm ${algorithm}, key set at ${ORIGIN}/api/auth/jwks`;
+    expect(info.mock.calls).toEqual([[line(AUDIENCE)], [line("b")]]);
     expect(exit).not.toHaveBeenCalled();
   });
 

@@ -12,8 +12,10 @@ import { describe, expect, test } from "vitest";
 import { authorizationValues, parseAuthorization } from "../src/bearer.js";
 import { answers } from "../src/cli/verify.js";
 import { parseJsonObject } from "../src/compact.js";
+import { fromEnvironment } from "../src/environment.js";
 import { BridgeError, ConfigurationError, InvalidTokenError } from "../src/errors.js";
 import { usableKeys } from "../src/jwk.js";
+import { cacheAge, judgeKeySetUrl, judgeResponse } from "../src/jwks.js";
 import { parseVersionedSecrets, reduceIssuer } from "../src/keys.js";
 import * as web from "../src/primitives.js";
 import * as node from "../src/primitives-node.js";
@@ -44,6 +46,23 @@ function attempt<Value>(act: () => Value): Value | undefined {
   } catch (error) {
     if (error instanceof BridgeError) return undefined;
     throw error;
+  }
+}
+
+const ENVIRONMENT = { JWT_BRIDGE_ISSUER: ISSUER, JWT_BRIDGE_AUDIENCE: AUDIENCE, BETTER_AUTH_SECRET: SECRET };
+const VARIABLES = [
+  "JWT_BRIDGE_KEYS",
+  "JWT_BRIDGE_JWKS_URL",
+  "JWT_BRIDGE_JWKS_INTERNAL_HOSTS",
+  "JWT_BRIDGE_MIGRATION",
+] as const;
+
+/** What JSON can say of a value. */
+function plain(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value) ?? "null");
+  } catch {
+    return null;
   }
 }
 
@@ -133,6 +152,10 @@ describe("no input makes anything but its own errors", () => {
           "secret",
           "secrets",
           "keys",
+          "jwksUri",
+          "internalHosts",
+          "migration",
+          "log",
           "algorithms",
           "leeway",
           "clock",
@@ -145,6 +168,29 @@ describe("no input makes anything but its own errors", () => {
           attempt(() => parseVersionedSecrets(string));
           attempt(() => reduceIssuer(string));
           attempt(() => usableKeys(value));
+          attempt(() => judgeKeySetUrl(value as string, [string]));
+          attempt(() => judgeKeySetUrl(string, value as string[]));
+          for (const name of VARIABLES) attempt(() => fromEnvironment({ ...ENVIRONMENT, [name]: string }));
+        },
+      ),
+    ));
+
+  test("the answers of a key-set URL", () =>
+    check(
+      fc.asyncProperty(
+        fc.constantFrom(200, 200, 200, 0, 204, 302, 500),
+        fc.oneof(fc.constantFrom("application/json", null), text),
+        fc.oneof(
+          fc.uint8Array({ maxLength: 200 }),
+          text.map((value) => Buffer.from(value)),
+          anything.map((value) => Buffer.from(JSON.stringify({ keys: [plain(value)] }))),
+        ),
+        text,
+        async (status, contentType, body, cacheControl) => {
+          const keys = attempt(() => judgeResponse(status, contentType, body))?.keys;
+          expect(keys?.size ?? 0).toBe(0);
+          expect(cacheAge(cacheControl)).toBeGreaterThanOrEqual(30);
+          expect(cacheAge(cacheControl)).toBeLessThanOrEqual(3600);
         },
       ),
     ));
@@ -311,6 +357,28 @@ describe("time and memory", () => {
     ["Basic and commas", `Basic ${",\t".repeat(8000)}Bearer`],
   ])("an Authorization header of 16 kB of %s", async (_, value) => {
     expect(await best(async () => attempt(() => parseAuthorization([value])))).toBeLessThan(LIMIT);
+  });
+
+  const rsa = {
+    kty: "RSA",
+    e: "AQAB",
+    // Half of the largest modulus: 32 of the largest do not fit into 64 KiB.
+    n: `${"-".repeat(682)}8`,
+  };
+  test.each<[string, string]>([
+    [
+      "32 RSA keys",
+      JSON.stringify({ keys: Array.from({ length: 32 }, (_, kid) => ({ ...rsa, kid: `${kid}` })) }),
+    ],
+    ["many entries", `{"keys":[${"1,".repeat(32000)}1]}`],
+    ["many names", `{${Array.from({ length: 6000 }, (_, index) => `"${index}":0`).join(",")}}`],
+    ["escapes", `{"a":"${"\\u0061".repeat(10000)}"}`],
+    ["nesting", "[".repeat(65536)],
+    ["10 MB", " ".repeat(10_000_000)],
+  ])("a key set of %s is judged in a moment", async (_, body) => {
+    const bytes = Buffer.from(body);
+    const judge = async () => attempt(() => judgeResponse(200, "application/json", bytes));
+    expect(await best(judge)).toBeLessThan(4 * LIMIT);
   });
 
   test("nothing stays behind", async () => {

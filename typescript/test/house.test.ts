@@ -29,6 +29,9 @@ const ROOMS = [
   "policy",
   "keys",
   "jwk",
+  "jwks",
+  "jwks-fetch",
+  "jwks-remote",
   "key-source",
   "environment",
   "verifier",
@@ -41,7 +44,7 @@ const ROOMS = [
 /** What a file of a folder may import; a room may import rooms, by the order above. */
 const ALLOWED: Readonly<Record<string, RegExp>> = {
   client: /^\.\/[a-z-]+\.js$/,
-  "better-auth": /^(\.\.?\/[a-z-]+\.js|#primitives|better-auth\/(api|plugins))$/,
+  "better-auth": /^(\.\.?\/[a-z-]+\.js|#primitives|better-auth\/(api|crypto|plugins))$/,
   cli: /^(\.\.?\/[a-z-]+\.js|#primitives|node:[a-z/]+)$/,
 };
 const ROOM = /^(\.\/[a-z-]+\.js|#primitives)$/;

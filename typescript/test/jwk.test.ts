@@ -135,9 +135,9 @@ describe("configuration", () => {
     ["secret", {}],
     ["secret", { secret: null }],
     ["secrets", { secrets: null }],
-    ["key set", { keys: null }],
-    ["key set", { keys: [] }],
-    ["key set", { keys: "{}" }],
+    ["keys is no JWK Set", { keys: null }],
+    ["keys is no JWK Set", { keys: [] }],
+    ["keys is no JWK Set", { keys: "{}" }],
     ["usable", { keys: { keys: [] } }],
     ["usable", { keys: { keys: [{ ...OCT, use: "enc" }] } }],
     ["mixes", { keys: { keys: [OCT, jwkOf("EdDSA")] } }],
@@ -153,7 +153,6 @@ describe("configuration", () => {
     ["algorithms", { secret: SECRET, algorithms: ["HS256", "none"] }],
     ["clock", { secret: SECRET, clock: 1 }],
     ["clock", { secret: SECRET, clock: null }],
-    ["jwksUri", { jwksUri: "https://app.example.com/api/auth/jwks" }],
   ])("%s: %j is refused at once", (name, changes) => {
     const given = { ...options, ...changes } as VerifierOptions;
     const refusal = { name: "ConfigurationError", message: expect.stringContaining(name) };

@@ -167,6 +167,24 @@ describe("the token source", () => {
     expect(() => createTokenSource({ authClient, getToken: async () => null })).toThrow(TypeError);
   });
 
+  test("an audience is passed on, and no other API's token is handed out", async () => {
+    const getToken = vi.fn(async (audience?: string) => sign(claims({ aud: audience ?? "default" })));
+    const asked = () => getToken.mock.calls.map(([audience]) => audience);
+    await createTokenSource({ getToken, audience: "a", clock }).get();
+    await createTokenSource({ getToken, clock }).get();
+    expect(asked()).toEqual(["a", undefined]);
+    const deaf = async () => sign(claims({ aud: "default" }));
+    const wrong = createTokenSource({ getToken: deaf, audience: "a", clock }).get();
+    await expect(wrong).rejects.toMatchObject({
+      name: "TokenUnavailableError",
+      message: "The issuer's token is for another API; is this audience among jwtBridge()'s?",
+    });
+    const several = async () => sign(claims({ aud: ["a", "b"] }));
+    await expect(createTokenSource({ getToken: several, audience: "a", clock }).get()).rejects.toThrow(
+      "another API",
+    );
+  });
+
   test.each([
     [200, { token: sign() }, undefined],
     [401, { code: "UNAUTHORIZED" }, { name: "SessionMissingError" }],

@@ -1,13 +1,15 @@
 /** Every vector of the contract; the other language's suite runs the same files and prints the same counts. */
 
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { parseAuthorization } from "../src/bearer.js";
-import { BridgeError, ConfigurationError } from "../src/errors.js";
+import { fromEnvironment } from "../src/environment.js";
+import { BridgeError, ConfigurationError, KeySetUnavailableError } from "../src/errors.js";
 import { usableKeys } from "../src/jwk.js";
+import { cacheAge, judgeKeySetUrl, judgeResponse } from "../src/jwks.js";
 import { judgeSecret, parseVersionedSecrets, reduceIssuer } from "../src/keys.js";
 import { createVerifier } from "../src/verifier.js";
-import { answerOf, type Case, load, type Named, specification } from "./vectors.js";
+import { answerOf, bodyOf, type Case, load, type Named, specification } from "./vectors.js";
 
 describe("access-token.json", () => {
   const { policies, tests } = load("access-token.json");
@@ -50,6 +52,51 @@ describe("issuers.json", () => {
 describe("key-sets.json", () => {
   test.each(named(load("key-sets.json").tests))("%s", (_, { jwks, expect: expected }) => {
     expect(accepted(() => [...usableKeys(jwks).keys.keys()])).toEqual(expected.usable);
+  });
+});
+
+describe("key-set-responses.json", () => {
+  test.each(named(load("key-set-responses.json").tests))("%s", (_, each) => {
+    const judge = () => [...judgeResponse(each.status, each.content_type, bodyOf(each)).keys.keys()];
+    const { kids } = each.expect;
+    if (kids !== undefined) expect(judge()).toEqual(kids);
+    else expect(judge).toThrow(KeySetUnavailableError);
+  });
+});
+
+describe("cache-control.json", () => {
+  test.each(named(load("cache-control.json").tests))("%s", (_, { value, expect: expected }) => {
+    expect(cacheAge(value)).toBe(expected.seconds);
+  });
+});
+
+describe("key-set-urls.json", () => {
+  test.each(named(load("key-set-urls.json").tests))("%s", (_, { url, internal_hosts, expect: expected }) => {
+    expect(accepted(() => judgeKeySetUrl(url, internal_hosts))).toBe(expected.ok ? url : undefined);
+  });
+});
+
+describe.each([
+  ["fetched-keys.json", load("fetched-keys.json")],
+  ["migration.json", load("migration.json")],
+])("%s", (_, { policies, tests }) => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test.each(named(tests))("%s", async (_, each) => {
+    vi.stubGlobal("fetch", async () => Response.json(policies[each.policy]?.fetched));
+    const verdict = await answerOf(createVerifier, policies, each);
+    expect(verdict, `${each.rule} (${each.law})`).toEqual(each.expect);
+  });
+});
+
+describe.each([
+  ["given-keys.json", load("given-keys.json")],
+  ["environments.json", load("environments.json")],
+])("%s", (_, { tests }) => {
+  test.each(named(tests))("%s", async (_, { environment, expect: expected }) => {
+    const create = async () => createVerifier(fromEnvironment(environment)).keyIds;
+    if (expected.ok) expect(await create()).toEqual(expected.usable);
+    else await expect(create()).rejects.toThrow(ConfigurationError);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The vectors, as files; and one verifier's answer in their form. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import type { createVerifier, VerifierOptions } from "../src/verifier.js";
+import type { createVerifier, Environment, VerifierOptions } from "../src/verifier.js";
 
 const SPECIFICATION = new URL("../../specs/001-jwt-auth-bridge/", import.meta.url);
 
@@ -18,18 +18,30 @@ export interface Case {
   readonly secret: string;
   readonly value: string;
   readonly url: string;
+  readonly internal_hosts: readonly string[];
   readonly jwks: unknown;
+  readonly status: number;
+  readonly content_type: string | null;
+  readonly body?: string;
+  readonly body_b64?: string;
+  readonly body_repeat?: { prefix: string; repeat: string; times: number; suffix: string };
+  readonly environment: Environment;
   readonly expect: {
     readonly ok?: boolean;
     readonly code?: string;
     readonly secrets?: readonly string[];
     readonly issuer?: string;
     readonly usable?: readonly string[];
+    readonly kids?: readonly string[];
+    readonly seconds?: number;
+    readonly error?: boolean;
   };
 }
 
 export type Named = readonly [id: string, each: Case];
-export type Policies = Readonly<Record<string, VerifierOptions>>;
+/** Options of a verifier; `fetched` is what its key-set URL answers. */
+export type Policy = VerifierOptions & { readonly fetched?: object };
+export type Policies = Readonly<Record<string, Policy>>;
 
 export function specification(name: string) {
   return JSON.parse(readFileSync(new URL(name, SPECIFICATION), "utf8"));
@@ -51,16 +63,26 @@ export function tokenOf(each: Case): string {
   return each.token ?? Buffer.from(each.token_b64 ?? "", "base64url").toString("latin1");
 }
 
+/** The bytes of a response's body. */
+export function bodyOf({ body, body_b64, body_repeat }: Case): Uint8Array {
+  if (body_b64 !== undefined) return Buffer.from(body_b64, "base64url");
+  if (body_repeat === undefined) return Buffer.from(body ?? "");
+  const { prefix, repeat, times, suffix } = body_repeat;
+  return Buffer.from(prefix + repeat.repeat(times) + suffix);
+}
+
 /** Asks a verifier, which may live in another world: errors are known by their names, and -0 is 0 as in JSON. */
 export async function answerOf(
   create: typeof createVerifier,
   policies: Policies,
   each: Case,
 ): Promise<Record<string, unknown>> {
-  const policy = policies[each.policy];
-  if (policy === undefined) throw new Error(`no policy ${each.policy}`);
+  const { fetched, ...policy } = policies[each.policy] ?? {};
+  if (Object.keys(policy).length === 0) throw new Error(`no policy ${each.policy}`);
+  const source = fetched && { jwksUri: "https://app.example.com/api/auth/jwks", log: () => {} };
+  const options = { ...policy, ...source, clock: () => each.now } as VerifierOptions;
   try {
-    const principal = await create({ ...policy, clock: () => each.now }).verify(tokenOf(each));
+    const principal = await create(options).verify(tokenOf(each));
     const answer = {
       ok: true,
       principal: {
@@ -75,6 +97,7 @@ export async function answerOf(
     return JSON.parse(JSON.stringify(answer));
   } catch (error) {
     const { name, code } = error as { name?: unknown; code?: unknown };
+    if (name === "ConfigurationError") return { error: true };
     if (name !== "InvalidTokenError") throw error;
     return { ok: false, code };
   }

@@ -19,7 +19,8 @@ export interface BridgedAuth {
 /**
  * Waits until Better Auth has started with `jwtBridge()`, or prints the cure and ends the process with 1.
  *
- * On success it prints issuer, audience and key IDs, to be compared with what the API prints.
+ * On success it prints issuer, audience and key IDs, to be compared with what the API prints: a line for each
+ * audience. With key pairs it prints the algorithm and the address of the key set instead of key IDs.
  *
  * @param auth what `betterAuth()` returned, or a promise of the module that exports it as `auth`: then a throw
  *   while that module is evaluated ends the process too.
@@ -51,8 +52,10 @@ export async function assertBridge(
     if (bridge === undefined) {
       throw new Error("jwtBridge() is not among betterAuth()'s plugins; add it in place of jwt()");
     }
-    const keyIds = (await bridge.keyIds).join(", ");
-    console.info(`jwt-auth-bridge: issuer ${bridge.issuer}, audience ${bridge.audience}, key IDs ${keyIds}`);
+    for (const audience of bridge.audiences) {
+      const keys = await bridge.describeKeys(audience);
+      console.info(`jwt-auth-bridge: issuer ${bridge.issuer}, audience ${audience}, ${keys}`);
+    }
   } catch (error) {
     console.error(`jwt-auth-bridge: ${explain(error)}`);
     process.exit(1);

@@ -1,17 +1,19 @@
 /**
  * Session in, bridge access token out.
  *
- * Signs with the key of the current secret, and hands out nothing that its own verifier would refuse. Law:
+ * Signs with the key of the current secret or with a key pair, and hands out nothing that its own verifier would
+ * refuse. Law:
  * RFC 9068 §2, RFC 7515 §5.1, RFC 8693 §4.1 (`act`), `access-token.md` "Token".
  */
 
-import { createMac, encodeBase64url, type Mac, randomBytes } from "#primitives";
+import { encodeBase64url, randomBytes } from "#primitives";
 import { isWellFormed } from "../compact.js";
 import { InvalidTokenError } from "../errors.js";
-import { deriveKeys, issuedHeader } from "../keys.js";
-import { MAX_JSON_DEPTH, MAX_LIFETIME, MAX_TOKEN_LENGTH } from "../profile.js";
-import { createVerifier } from "../verifier.js";
+import { MAX_JSON_DEPTH, MAX_TOKEN_LENGTH } from "../profile.js";
+import { UnissuableError } from "./errors.js";
+import { createKeyPairs, DELETE, type EndpointContext } from "./key-pairs.js";
 import type { ClaimSource, Configuration } from "./options.js";
+import { derivedKeys, type SigningKey } from "./signing-keys.js";
 
 /** The row of the session store, as Better Auth gives it. */
 export interface SessionRecord {
@@ -22,21 +24,20 @@ export interface SessionRecord {
 /** Issues tokens of one configuration. */
 export interface Issuer {
   readonly issuer: string;
-  readonly audience: string;
-  readonly keyIds: Promise<readonly string[]>;
+  /** The APIs that a token can be issued for, the default first. */
+  readonly audiences: readonly string[];
+  /** Says which keys one of them must have: to be compared with what it prints. */
+  describeKeys(audience: string): Promise<string>;
   /**
    * Issues a token for a session that was read from the store just now.
    *
+   * @param audience one of `audiences`.
+   * @param context of the request, through which stored key pairs are read.
    * @returns the token, or `null` where there is none to issue: the user is banned, or the session ends before
    *   a token could.
-   * @throws UnissuableError where the token would be one that the verifier refuses.
+   * @throws UnissuableError where the token would be one that the verifier refuses; KeyStoreError.
    */
-  issue(record: SessionRecord): Promise<string | null>;
-}
-
-/** No token, because of what the integrator's claims or the user's row hold; the message names the claim. */
-export class UnissuableError extends Error {
-  override readonly name = "UnissuableError";
+  issue(record: SessionRecord, audience: string, context: EndpointContext): Promise<string | null>;
 }
 
 const UTF8 = new TextEncoder();
@@ -44,16 +45,13 @@ const UTF8 = new TextEncoder();
 const TOKEN_ID_LENGTH = 16;
 
 export function createIssuer(configuration: Configuration): Issuer {
-  const { issuer, audience, secrets } = configuration;
-  const verifier = createVerifier({ issuer, audience, secrets, maximumLifetime: MAX_LIFETIME });
-  let signer: Promise<Signer> | undefined;
+  const { issuer, audiences, keyPairs } = configuration;
+  const keys = keyPairs ? createKeyPairs(configuration, keyPairs) : derivedKeys(configuration);
   return {
     issuer,
-    audience,
-    get keyIds() {
-      return verifier.keyIds;
-    },
-    async issue(record) {
+    audiences,
+    describeKeys: (audience) => keys.describe(audience),
+    async issue(record, audience, context) {
       const now = Date.now();
       const iat = Math.floor(now / 1000);
       const sessionEnd = Math.floor(new Date(record.session.expiresAt).getTime() / 1000);
@@ -73,12 +71,12 @@ export function createIssuer(configuration: Configuration): Issuer {
         exp,
         ...(record.session.impersonatedBy ? { act: { sub: record.session.impersonatedBy } } : {}),
       };
-      signer ??= createSigner(secrets.slice(0, 1), audience);
-      const token = await sign(claims, await signer);
+      const key = await keys.find(audience, context);
+      const token = await sign(claims, key);
       try {
-        await verifier.verify(token);
+        await key.verifier.verify(token);
       } catch (error) {
-        throw explain(error, token, claims, configuration);
+        throw explain(error, token, claims, configuration, key);
       }
       return token;
     },
@@ -146,26 +144,25 @@ function findFault(value: unknown, depth: number): string | undefined {
   return undefined;
 }
 
-interface Signer {
-  readonly mac: Mac;
-  readonly header: string;
-}
-
-async function createSigner(secrets: readonly string[], audience: string): Promise<Signer> {
-  const [current] = await deriveKeys(secrets, audience);
-  if (current === undefined) throw new TypeError("no secret to sign with");
-  const [kid, key] = current;
-  return { mac: createMac(key), header: issuedHeader(kid) };
-}
-
-async function sign(claims: object, { mac, header }: Signer): Promise<string> {
+async function sign(claims: object, { header, sign }: SigningKey): Promise<string> {
   const signingInput = `${header}.${encodeBase64url(UTF8.encode(JSON.stringify(claims)))}`;
-  return `${signingInput}.${encodeBase64url(await mac.compute(signingInput))}`;
+  return `${signingInput}.${encodeBase64url(await sign(signingInput))}`;
 }
 
-/** Names the claim to look at: by then only sizes, and the user's own ID, can be wrong. */
-function explain(error: unknown, token: string, claims: object, configuration: Configuration): unknown {
+/** Says what to look at: by then only sizes, the user's own ID, or a stored key pair can be wrong. */
+function explain(
+  error: unknown,
+  token: string,
+  claims: object,
+  configuration: Configuration,
+  key: SigningKey,
+): unknown {
   if (!(error instanceof InvalidTokenError)) return error;
+  if (error.code === "signature_invalid") {
+    return new UnissuableError(
+      `the verifier would refuse it (signature_invalid): the halves of key pair ${key.keyId} do not belong together; ${DELETE}`,
+    );
+  }
   if (token.length <= MAX_TOKEN_LENGTH) {
     return new UnissuableError(
       `the verifier would refuse it (${error.code}); look at sub, the user's ID: at most 255 characters, no control characters`,

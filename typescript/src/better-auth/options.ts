@@ -10,6 +10,7 @@ import { ConfigurationError } from "../errors.js";
 import { judgeSecret, parseVersionedSecrets, reduceIssuer } from "../keys.js";
 import { judgeIdentifier, judgeSeconds, refuseUnknown } from "../policy.js";
 import { DEFAULT_LIFETIME, MAX_LIFETIME, RESERVED_CLAIMS } from "../profile.js";
+import { judgeKeyPairs, type KeyPairAlgorithm, type KeyPairConfiguration } from "./key-pair-options.js";
 
 /** What a claim may be made of: the signed-in user, and the session without its token. */
 export interface ClaimSource {
@@ -24,18 +25,28 @@ export type ClaimFunction = (source: ClaimSource) => unknown;
  * Options of `jwtBridge()`.
  *
  * - `audience`: the API's identifier, the same text as the API's `JWT_BRIDGE_AUDIENCE`; the key depends on it.
+ *   Or several APIs' identifiers: `/token?audience=...` asks for one of them, and the first is the default.
  *   `undefined` is a configuration error at start, not a type error, so that an environment variable fits here.
+ * - `algorithm`: `HS256`, the default, signs with a key derived from the shared secret. `EdDSA`, `ES256` and
+ *   `RS256` sign with Better Auth's own key pairs, and an API verifies with the key set at `/api/auth/jwks`.
  * - `issuer`: the `iss` of every token, taken literally. Default: `JWT_BRIDGE_ISSUER`, else the base URL's
  *   origin.
  * - `lifetime`: of a token, 1 to 3600 whole seconds, default 300. A sign-out takes effect when it has passed.
  * - `claims`: claims to add, by name; each function gets the user and the session and returns a JSON value, or
  *   a promise of one. Whatever is put here can be read by everybody who sees the token.
+ * - `rotationInterval`: a key pair signs for so many seconds, at least 3600; by default it has no end. Ten minutes
+ *   before, the next one is made and published.
+ * - `gracePeriod`: its public key is published for so many seconds after that, default 30 days; then its row is
+ *   deleted. Both are for key pairs only: keys of `HS256` change with `BETTER_AUTH_SECRETS`.
  */
 export interface JwtBridgeOptions {
-  readonly audience: string | undefined;
+  readonly audience: string | readonly string[] | undefined;
+  readonly algorithm?: "HS256" | KeyPairAlgorithm | undefined;
   readonly issuer?: string | undefined;
   readonly lifetime?: number | undefined;
   readonly claims?: Readonly<Record<string, ClaimFunction>> | undefined;
+  readonly rotationInterval?: number | undefined;
+  readonly gracePeriod?: number | undefined;
 }
 
 /** The part of Better Auth's context that configuration is read from. */
@@ -49,22 +60,24 @@ export interface InitContext {
   };
 }
 
-/** What the issuer works with; secrets current first, lifetime in seconds. */
+/** What the issuer works with; the default audience first, secrets current first, lifetime in seconds. */
 export interface Configuration {
   readonly issuer: string;
-  readonly audience: string;
+  readonly audiences: readonly string[];
+  readonly keyPairs: KeyPairConfiguration | undefined;
+  readonly keySetUrl: string;
   readonly lifetime: number;
   readonly secrets: readonly string[];
   readonly claims: readonly (readonly [string, ClaimFunction])[];
 }
 
-const OPTIONS = ["audience", "issuer", "lifetime", "claims"];
+const OPTIONS = ["audience", "algorithm", "issuer", "lifetime", "claims", "rotationInterval", "gracePeriod"];
 const HERE = "give audience, issuer, lifetime and claims to jwtBridge() itself";
 const CURES: Readonly<Record<string, string>> = {
-  algorithm: "tokens are signed with HS256 and a key derived from the shared secret; remove it",
+  audiences: "it is called audience here, and takes a list",
   expirationTime: "it is called lifetime here, in seconds",
   jwt: `Better Auth's jwt.* would be ignored; ${HERE}`,
-  jwks: "Better Auth's own key pairs do not sign these tokens; remove it",
+  jwks: "give algorithm, rotationInterval and gracePeriod to jwtBridge() itself",
   definePayload: "name each claim in claims instead: claims: { org: ({ user }) => user.org }",
 };
 
@@ -88,15 +101,35 @@ export function judgeConfiguration(options: JwtBridgeOptions, context: InitConte
     claims = {},
   } = options;
   return {
-    audience: judgeIdentifier(options.audience, "jwtBridge()'s audience (JWT_BRIDGE_AUDIENCE)"),
+    audiences: judgeAudiences(options.audience),
     // ctx.options.baseURL has lost a user or a query that makes an address ambiguous; ctx.baseURL has not. It is
     // empty where Better Auth would follow the request's Host, which names no issuer.
     issuer:
       issuer === undefined ? reduceIssuer(context.baseURL) : judgeIdentifier(issuer, "jwtBridge()'s issuer"),
     lifetime: judgeSeconds(lifetime, "jwtBridge()'s lifetime", 1, MAX_LIFETIME),
     claims: judgeClaims(claims),
+    keyPairs: judgeKeyPairs(options, lifetime),
+    keySetUrl: `${context.baseURL}/jwks`,
     secrets: judgeSecretConfig(context, environment),
   };
+}
+
+function judgeAudiences(audience: JwtBridgeOptions["audience"]): readonly string[] {
+  const name = "jwtBridge()'s audience (JWT_BRIDGE_AUDIENCE)";
+  if (!isList(audience)) return [judgeIdentifier(audience, name)];
+  if (audience.length === 0) throw new ConfigurationError(`${name} is an empty list; name at least one API`);
+  // Array.from makes holes undefined.
+  const audiences = Array.from(audience, (each, index) =>
+    judgeIdentifier(each, `${name}, entry ${index + 1},`),
+  );
+  if (new Set(audiences).size !== audiences.length) {
+    throw new ConfigurationError(`${name} holds one API twice; keep it once`);
+  }
+  return audiences;
+}
+
+function isList(audience: JwtBridgeOptions["audience"]): audience is readonly string[] {
+  return Array.isArray(audience);
 }
 
 function judgeClaims(claims: Readonly<Record<string, ClaimFunction>>): Configuration["claims"] {

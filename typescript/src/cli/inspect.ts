@@ -7,8 +7,9 @@
 
 import { text } from "node:stream/consumers";
 import { type JsonObject, parseCompact, parseHeader, parseJsonObject } from "../compact.js";
-import { ConfigurationError, InvalidTokenError } from "../errors.js";
-import { reduceIssuer, secretsInForce } from "../keys.js";
+import { type Environment, fromEnvironment } from "../environment.js";
+import { ConfigurationError, InvalidTokenError, KeySetUnavailableError } from "../errors.js";
+import { listKeyIds } from "../jwks.js";
 import { createVerifier } from "../verifier.js";
 import { type Command, readArguments } from "./command.js";
 
@@ -16,11 +17,10 @@ const HELP = `Explain one token: its header and claims (unverified), its times, 
 
 The token is the argument, or standard input where the argument is "-" (a token in the arguments is seen by
 other processes and kept by the shell's history). It is verified under the environment's settings, where they
-are set: BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, BETTER_AUTH_URL or JWT_BRIDGE_ISSUER, JWT_BRIDGE_AUDIENCE.
+are set: BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, JWT_BRIDGE_KEYS or JWT_BRIDGE_JWKS_URL (which is fetched),
+BETTER_AUTH_URL or JWT_BRIDGE_ISSUER, JWT_BRIDGE_AUDIENCE.
 The exit status is 0 when the token is good, 1 when it is not, 2 when nothing could be verified.
 `;
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export const inspectCommand: Command = {
   usage: "usage: jwt-auth-bridge inspect <token | ->",
@@ -159,21 +159,22 @@ async function judge(
   environment: Environment,
   now: number,
 ): Promise<{ lines: string[]; status: number }> {
-  const { JWT_BRIDGE_ISSUER, JWT_BRIDGE_AUDIENCE: audience, BETTER_AUTH_URL } = environment;
   try {
-    const issuer = JWT_BRIDGE_ISSUER || reduceIssuer(BETTER_AUTH_URL);
-    const secrets = secretsInForce(environment);
-    const verifier = createVerifier({ issuer, audience, secrets, clock: () => now });
-    const settings = `  issuer ${issuer}, audience ${audience}, keys ${(await verifier.keyIds).join(", ")}`;
+    const options = fromEnvironment(environment);
+    const verifier = createVerifier({ ...options, clock: () => now, log: () => {} });
+    const settings = async () => {
+      const keys = listKeyIds(await verifier.keyIds);
+      return `  issuer ${options.issuer}, audience ${options.audience}, keys ${keys}`;
+    };
     try {
       await verifier.verify(token);
     } catch (error) {
       if (!(error instanceof InvalidTokenError)) throw error;
-      return { lines: [`Refused: ${error.code}`, `  ${error.hint}`, settings], status: 1 };
+      return { lines: [`Refused: ${error.code}`, `  ${error.hint}`, await settings()], status: 1 };
     }
-    return { lines: ["Good: every rule passes, V1 to V17", settings], status: 0 };
+    return { lines: ["Good: every rule passes, V1 to V17", await settings()], status: 0 };
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    if (!(error instanceof ConfigurationError || error instanceof KeySetUnavailableError)) throw error;
     return { lines: ["Not verified", `  ${error.message}`], status: 2 };
   }
 }

@@ -6,13 +6,18 @@
 
 import { type Command, UsageError } from "./command.js";
 import { inspectCommand } from "./inspect.js";
+import { keyCommand } from "./key.js";
 import { verifyCommand } from "./verify.js";
 
-const COMMANDS: Readonly<Record<string, Command>> = { verify: verifyCommand, inspect: inspectCommand };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  verify: verifyCommand,
+  inspect: inspectCommand,
+  key: keyCommand,
+};
 
 const USAGE = `usage: jwt-auth-bridge <command> [--help]
 
-Verify and explain the access tokens of jwt-auth-bridge.
+Verify and explain the access tokens of jwt-auth-bridge, and print an API's keys.
 
 ${Object.entries(COMMANDS)
   .map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)

@@ -36,7 +36,7 @@ export interface TokenSource {
 
 /** The part of Better Auth's client, with `jwtClient()`, that is used here. */
 export interface TokenClient {
-  token(): Promise<{
+  token(options?: { query: { audience: string } }): Promise<{
     readonly data: { readonly token: string } | null;
     readonly error: { readonly status: number } | null;
   }>;
@@ -47,11 +47,16 @@ export interface TokenClient {
  *
  * - `authClient`: Better Auth's client with `jwtClient()` among its plugins.
  * - `getToken`: gives a fresh token, or `null` where nobody is signed in.
+ * - `audience`: which API's token, where the issuer has several; by default the issuer's first. Passed on to
+ *   `getToken`. A token for another API is never handed out. One source is good for one API.
  * - `clock`: local time in milliseconds since 1970, for tests.
  */
-export type TokenSourceOptions = { readonly clock?: () => number } & (
+export type TokenSourceOptions = {
+  readonly audience?: string | undefined;
+  readonly clock?: () => number;
+} & (
   | { readonly authClient: TokenClient; readonly getToken?: never }
-  | { readonly getToken: () => Promise<string | null>; readonly authClient?: never }
+  | { readonly getToken: (audience?: string) => Promise<string | null>; readonly authClient?: never }
 );
 
 /** A renewal starts when this part of the lifetime is left, but at most so many milliseconds before its end. */
@@ -79,11 +84,12 @@ interface Kept extends HeldToken {
 export function createTokenSource({
   authClient,
   getToken,
+  audience,
   clock = Date.now,
 }: TokenSourceOptions): TokenSource {
   if (!authClient === !getToken)
     throw new TypeError("createTokenSource() needs authClient or getToken, and not both");
-  const fetchToken = getToken ?? (() => askClient(authClient as TokenClient));
+  const fetchToken = getToken ?? (() => askClient(authClient as TokenClient, audience));
   let kept: Kept | undefined;
   let pending: Promise<Kept> | undefined;
   /** Whose page this is, from the first token on. */
@@ -93,12 +99,12 @@ export function createTokenSource({
     const askedAt = clock();
     const token = await ask();
     if (!token) throw new SessionMissingError("Nobody is signed in");
-    return read(token, askedAt);
+    return read(token, askedAt, audience);
   }
 
   async function ask(): Promise<string | null> {
     try {
-      return await fetchToken();
+      return await fetchToken(audience);
     } catch (cause) {
       if (cause instanceof SessionMissingError || cause instanceof TokenUnavailableError) throw cause;
       throw new TokenUnavailableError("The token could not be fetched", { cause });
@@ -155,30 +161,31 @@ export function createTokenSource({
   };
 }
 
-async function askClient(authClient: TokenClient): Promise<string | null> {
-  const { data, error } = await authClient.token();
+async function askClient(authClient: TokenClient, audience: string | undefined): Promise<string | null> {
+  const { data, error } = await authClient.token(
+    audience === undefined ? undefined : { query: { audience } },
+  );
   if (data) return data.token;
   if (error?.status === 401) return null;
   throw new TokenUnavailableError("The issuer gave no token", { status: error?.status });
 }
 
 /** Reads what a client may know of a token, and refuses what is none of the bridge's. */
-function read(value: string, askedAt: number): Kept {
+function read(value: string, askedAt: number, audience: string | undefined): Kept {
+  let hint = "is not the bridge's; is jwtBridge() among its plugins?";
   try {
-    const { sub, user_id, iat, exp } = JSON.parse(decode(value.split(".")[1] ?? ""));
+    const { aud, sub, user_id, iat, exp } = JSON.parse(decode(value.split(".")[1] ?? ""));
     const lifetime = (exp - iat) * 1000;
     if (typeof sub === "string" && sub !== "" && sub === user_id && lifetime > 0) {
       const endsAt = askedAt + lifetime;
       const renewAt = endsAt - Math.min(lifetime * MARGIN_PART, MARGIN_LIMIT);
-      return { value, subject: sub, askedAt, renewAt, endsAt };
+      if (aud === (audience ?? aud)) return { value, subject: sub, askedAt, renewAt, endsAt };
+      hint = "is for another API; is this audience among jwtBridge()'s?";
     }
   } catch {
     // Falls through: whatever it is, it is none.
   }
-  throw new TokenUnavailableError(
-    "The issuer's token is not the bridge's; is jwtBridge() among its plugins?",
-    {},
-  );
+  throw new TokenUnavailableError(`The issuer's token ${hint}`, {});
 }
 
 function decode(segment: string): string {
