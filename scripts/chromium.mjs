@@ -1,10 +1,9 @@
 // Chromium for the tests in a browser: the one that is there; as root on Debian it is installed.
 
-import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { runProgram } from "./run.mjs";
-import { Stop, say } from "./say.mjs";
+import { installPackages } from "./debian.mjs";
+import { Stop } from "./say.mjs";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 const PLACES = [
@@ -29,19 +28,12 @@ export function findChromium(environ = process.env) {
 export async function requireChromium({ signal } = {}) {
   const found = findChromium();
   if (found) return found;
-  const apt = spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status === 0;
-  const cure = apt
-    ? "run: sudo apt-get install chromium"
-    : "install Chromium or Chrome, or name one: CHROMIUM=/path/to/chromium";
-  if (!apt || process.getuid?.() !== 0) throw new Stop(`The tests in a browser need Chromium: ${cure}.`);
-  say("  There is no Chromium: Debian's package is installed.");
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const install = ["install", "--yes", "--no-install-recommends", "chromium"];
-  await runProgram("apt-get update", "apt-get", ["update"], { env, signal, failure: () => undefined });
-  await runProgram("apt-get install chromium", "apt-get", install, {
-    env,
+  await installPackages({
+    names: ["chromium"],
+    what: "Chromium",
+    need: "The tests in a browser need Chromium",
+    cure: "install Chromium or Chrome, or name one: CHROMIUM=/path/to/chromium",
     signal,
-    failure: () => `Chromium could not be installed: ${cure}.`,
   });
   const now = findChromium();
   if (!now) throw new Stop(`Chromium was installed and is not found: name it, CHROMIUM=/path/to/chromium.`);

@@ -1,0 +1,13 @@
+// The system suites: what needs programs that no registry of npm or Python brings, so `npm test` leaves it out. Each is one
+// entry of this list.
+
+import { languageSuites } from "./other-languages.mjs";
+
+/**
+ * Every system suite, in the order of running: { name, what, run }. `run({ signal })` sets up what is missing, prints what
+ * a person wants to know, and answers { passed, failed }; it throws a Stop where something is missing that it may not
+ * install.
+ */
+export function systemSuites() {
+  return [...languageSuites()];
+}
