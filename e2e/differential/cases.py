@@ -4,14 +4,15 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 SECRET = "k3Zq9vT1xW7pL0sD5fG8hJ2nB4mC6rY+uQeAoI/tX1E="
 ISSUER = "https://app.example.com"
@@ -52,40 +53,65 @@ def _published_pairs() -> dict[str, dict[str, str]]:
 
 
 PAIRS = _published_pairs()
-PUBLIC_KEYS = [{name: value for name, value in jwk.items() if name != "d"} for jwk in PAIRS.values()]
+ALL_KEYS = [{name: value for name, value in jwk.items() if name != "d"} for jwk in PAIRS.values()]
+PUBLIC_KEYS = [jwk for jwk in ALL_KEYS if not jwk["kid"].endswith("-2")]
 PUBLIC_POLICY: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"keys": PUBLIC_KEYS}}
 
 
 def _integer(jwk: dict[str, str], name: str) -> int:
-    return int.from_bytes(_decode(jwk[name]))
+    return int.from_bytes(decode(jwk[name]))
 
 
-def _decode(text: str) -> bytes:
+def decode(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-ED_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(_decode(PAIRS["ed"]["d"]))
-EC_KEY = ec.derive_private_key(_integer(PAIRS["ec"], "d"), ec.SECP256R1())
+def _rsa_numbers(jwk: dict[str, str]) -> rsa.RSAPrivateNumbers:
+    n, e, d = (_integer(jwk, name) for name in "ned")
+    p, q = rsa.rsa_recover_prime_factors(n, e, d)
+    parts = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
+    return rsa.RSAPrivateNumbers(p, q, d, *parts, rsa.RSAPublicNumbers(e, n))
 
 
-def _es256(data: bytes) -> bytes:
-    r, s = decode_dss_signature(EC_KEY.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True)))
-    return r.to_bytes(32) + s.to_bytes(32)
+RSA = _rsa_numbers(PAIRS["rsa"])
+Sign = Callable[[bytes], bytes]
 
 
-def _rs256(data: bytes) -> bytes:
-    n, d = _integer(PAIRS["rsa"], "n"), _integer(PAIRS["rsa"], "d")
-    info = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(data).digest()
-    block = b"\x00\x01" + b"\xff" * (256 - len(info) - 3) + b"\x00" + info
-    return pow(int.from_bytes(block), d, n).to_bytes(256)
+def _signer(jwk: dict[str, str]) -> tuple[Sign, Any]:
+    """How a key pair signs, and its public key."""
+    if jwk["kty"] == "OKP":
+        edwards = ed25519.Ed25519PrivateKey.from_private_bytes(decode(jwk["d"]))
+        return edwards.sign, edwards.public_key()
+    if jwk["kty"] == "EC":
+        curve = ec.derive_private_key(_integer(jwk, "d"), ec.SECP256R1())
+
+        def es256(data: bytes) -> bytes:
+            r, s = decode_dss_signature(curve.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True)))
+            return r.to_bytes(32) + s.to_bytes(32)
+
+        return es256, curve.public_key()
+    key = _rsa_numbers(jwk).private_key(unsafe_skip_rsa_key_validation=True)
+    return lambda data: key.sign(data, padding.PKCS1v15(), SHA256()), key.public_key()
 
 
-SIGNERS: dict[str, Callable[[bytes], bytes]] = {
-    "oct": lambda data: hmac.digest(KEY, data, "sha256"),
-    "ed": ED_KEY.sign,
-    "ec": _es256,
-    "rsa": _rs256,
-}
+def _hmac(key: bytes) -> Sign:
+    return lambda data: hmac.digest(key, data, "sha256")
+
+
+def _signers() -> Iterator[tuple[str, Sign]]:
+    yield "oct", _hmac(KEY)
+    for kid, jwk in PAIRS.items():
+        sign, public = _signer(jwk)
+        yield kid, sign
+        # The classic confusion: the public key, in every spelling, as an HMAC's secret.
+        material = jwk.get("x", jwk.get("n", ""))
+        yield f"hmac-{kid}", _hmac(decode(material))
+        yield f"hmac-{kid}-text", _hmac(material.encode())
+        yield f"hmac-{kid}-spki", _hmac(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        yield f"hmac-{kid}-pem", _hmac(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+SIGNERS: dict[str, Sign] = dict(_signers())
 
 
 def dump(value: object) -> bytes:
@@ -102,7 +128,7 @@ class Case:
         token: where not None, the token itself, damaged after signing.
         now: seconds.
         policy: as the conformance port takes it.
-        signer: whose key signs: `oct`, `ed`, `ec` or `rsa`.
+        signer: whose key signs: a name in `SIGNERS`.
     """
 
     header: bytes = dump(HEADER)
