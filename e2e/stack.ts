@@ -1,5 +1,5 @@
 /** The stack as a person gets it: without what Vitest puts into the environment of the processes it starts. */
-import { type Stack, startStack } from "../scripts/stack.mjs";
+import { type Stack, type StackOptions, startStack } from "../scripts/stack.mjs";
 
 export type { Stack };
 
@@ -10,6 +10,14 @@ const OUTSIDE_VITEST = { TEST: "", VITEST: "", BASE_URL: "" };
 export const MANY_SIGN_INS = { TODO_TEST_SIGN_INS: "1000" };
 
 /** Starts a stack of its own: free ports, new data, a new secret. `webEnv`: more settings of the web app. */
-export function startTestStack(webEnv: Record<string, string> = {}): Promise<Stack> {
-  return startStack({ temporary: true, webEnv: { ...OUTSIDE_VITEST, ...webEnv }, apiEnv: { TEST: "" } });
+export function startTestStack(
+  webEnv: Record<string, string> = {},
+  options: Omit<StackOptions, "temporary" | "webEnv"> = {},
+): Promise<Stack> {
+  return startStack({
+    ...options,
+    temporary: true,
+    webEnv: { ...OUTSIDE_VITEST, ...webEnv },
+    apiEnv: { TEST: "", ...options.apiEnv },
+  });
 }

@@ -106,7 +106,7 @@ export const HINTS = {
   token_type_mismatch:
     "The header's typ is not at+jwt: this is not an access token; use jwtBridge() in place of Better Auth's stock jwt() plugin.",
   key_not_found:
-    "No verification key has the token's kid. Compare first the audience of both sides, then BETTER_AUTH_SECRET, then whether a secret was rotated on one side only; both sides print their audience and key IDs at start.",
+    "No verification key has the token's kid. Compare first the audience of both sides, then BETTER_AUTH_SECRET, then whether a secret was rotated on one side only; where keys are fetched, whether the key-set URL is this issuer's. Both sides print their audience and key IDs at start.",
   signature_invalid:
     "The signature does not belong to these bytes: the token was altered or cut on its way, or forged.",
   claims_malformed: "The payload is not one strict JSON object; the token was not issued by jwtBridge().",

@@ -39,6 +39,7 @@ describe("the doors", () => {
       "./client": ["SessionMissingError", "TokenUnavailableError", "createBridgeFetch", "createTokenSource"],
       "./express": ["createBridge", "fromEnvironment"],
       "./fastify": ["createBridge", "fromEnvironment"],
+      "./testing": ["REFUSED", "createTokenFactory", "tokenFactoryFrom"],
       "./hono": ["createBridge", "fromEnvironment"],
       "./verify": ["createVerifier", "fromEnvironment", "toResponse"],
     });

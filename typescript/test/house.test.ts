@@ -39,6 +39,7 @@ const ROOMS = [
   "hono",
   "express",
   "fastify",
+  "testing",
 ];
 
 /** What a file of a folder may import; a room may import rooms, by the order above. */

@@ -277,13 +277,17 @@ describe("the key set", () => {
     await browser.signUp(email());
     await fetchToken(browser);
     const { privateKey } = await generateKeyPair("EdDSA", { extractable: true });
-    for (const jwk of [await exportJWK(privateKey), { kty: "oct", k: "x".repeat(43) }]) {
-      await sql('update jwks set "publicKey" = $1', [JSON.stringify(jwk)]);
-      expect(await fetchKeySet(auth)).toEqual({ keys: [] });
-      expect(await auth.api.getJwks()).toEqual({ keys: [] });
-    }
-    // The first has the right type, and no verifier would use it; the second is no key pair at all.
     const [old] = await keyIds();
+    await sql('update jwks set "publicKey" = $1', [JSON.stringify(await exportJWK(privateKey))]);
+    expect(await fetchKeySet(auth)).toEqual({ keys: [] });
+    expect(await auth.api.getJwks()).toEqual({ keys: [] });
+    // The first has the right type, and no verifier would use it; this one is no key pair at all, and another is made.
+    await sql('update jwks set "publicKey" = $1', [JSON.stringify({ kty: "oct", k: "x".repeat(43) })]);
+    for (const { keys } of [await fetchKeySet(auth), await auth.api.getJwks()]) {
+      expect(keys).toEqual([
+        { alg: "EdDSA", crv: "Ed25519", kty: "OKP", kid: expect.any(String), x: expect.any(String) },
+      ]);
+    }
     const { kid } = readHeader(await fetchToken(browser));
     expect(kid).not.toBe(old);
     await sql('update jwks set "publicKey" = $1', [JSON.stringify(await exportJWK(privateKey))]);
@@ -304,6 +308,17 @@ describe("the key set after a change of the algorithm", () => {
       await (await verifierOf(after.auth)).verify(token);
     },
   );
+
+  test.each(KEY_PAIR_ALGORITHMS)("has a key for %s before the first token is signed with it", async (to) => {
+    const from = to === "EdDSA" ? "RS256" : "EdDSA";
+    await fetchKeySet(start({}, { algorithm: from }).auth);
+    const { auth, browser } = start({}, { algorithm: to });
+    const { keys } = await fetchKeySet(auth);
+    expect(keys.map(({ alg }: { alg: string }) => alg).sort()).toEqual([from, to].sort());
+    await browser.signUp(email());
+    const { kid } = readHeader(await fetchToken(browser));
+    expect(keys.find((key: { kid: string }) => key.kid === kid)).toMatchObject({ alg: to });
+  });
 });
 
 describe("the key store", () => {
@@ -328,6 +343,9 @@ describe("the key store", () => {
     expect(await response.json()).toMatchObject({ code: "KEY_STORE_UNAVAILABLE" });
     expect(JSON.stringify(log.mock.calls)).toContain("key pairs can not be read");
     await expect(auth.api.getToken({ headers: browser.headers })).rejects.toMatchObject({ statusCode: 503 });
+    const keySet = await browser.request("/jwks");
+    expect(keySet.status).toBe(503);
+    expect(keySet.headers.get("retry-after")).toBe("5");
     await postgres.start();
     await fetchToken(browser);
   });

@@ -58,8 +58,7 @@ export function jwtBridge(options: JwtBridgeOptions): ReturnType<typeof jwt> {
     { method: "GET", requireHeaders: true, metadata: base.endpoints.getToken.options.metadata },
     async (ctx) => {
       ctx.setHeader("cache-control", "no-store");
-      const issuer = bridgeOf(ctx.context);
-      if (issuer === undefined) throw new TypeError("jwtBridge() was not initialised by Better Auth");
+      const issuer = issuerOf(ctx.context);
       const audience = chooseAudience(ctx.query, issuer);
       // Not one of Better Auth's session middlewares: they answer 401 when the store can not be reached.
       const answer = await readSession({
@@ -87,6 +86,11 @@ export function jwtBridge(options: JwtBridgeOptions): ReturnType<typeof jwt> {
     path,
     { method: "GET", metadata: keySetOptions.metadata },
     async (ctx) => {
+      await issuerOf(ctx.context)
+        .prepareKeys(ctx as EndpointContext)
+        .catch((error: unknown) => {
+          throw error instanceof KeyStoreError ? unavailable("key") : error;
+        });
       const { keys } = await readKeySet({ ...ctx, ...PLAIN });
       return ctx.json({ keys: publish(keys) });
     },
@@ -116,6 +120,12 @@ type ReadSession = (input: object) => Promise<{ headers: Headers; response: Sess
 
 /** Better Auth's own reading of the key set. */
 type ReadKeySet = (input: object) => Promise<{ keys: readonly object[] }>;
+
+function issuerOf(context: object): Issuer {
+  const issuer = bridgeOf(context);
+  if (issuer === undefined) throw new TypeError("jwtBridge() was not initialised by Better Auth");
+  return issuer;
+}
 
 function isTrue(query: unknown): boolean {
   const value = (query as { disableRefresh?: unknown } | undefined)?.disableRefresh;

@@ -38,6 +38,12 @@ export interface Issuer {
    * @throws UnissuableError where the token would be one that the verifier refuses; KeyStoreError.
    */
   issue(record: SessionRecord, audience: string, context: EndpointContext): Promise<string | null>;
+  /**
+   * Makes the key pair that is due, before the key set is published.
+   *
+   * @throws KeyStoreError
+   */
+  prepareKeys(context: EndpointContext): Promise<void>;
 }
 
 const UTF8 = new TextEncoder();
@@ -51,6 +57,7 @@ export function createIssuer(configuration: Configuration): Issuer {
     issuer,
     audiences,
     describeKeys: (audience) => keys.describe(audience),
+    prepareKeys: (context) => keys.prepare(context),
     async issue(record, audience, context) {
       const now = Date.now();
       const iat = Math.floor(now / 1000);

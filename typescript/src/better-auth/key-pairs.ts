@@ -53,14 +53,17 @@ export function createKeyPairs(configuration: Configuration, keyPairs: KeyPairCo
   let renewing: Promise<readonly Row[]> | undefined;
   let opened: { readonly row: Row; readonly pair: Promise<Pair> } | undefined;
 
+  async function currentRows(context: EndpointContext): Promise<readonly Row[]> {
+    const rows = usableRows(await readRows(context), keyPairs);
+    if (!isDue(rows[0], keyPairs)) return rows;
+    renewing ??= renew(context, keyPairs).finally(() => {
+      renewing = undefined;
+    });
+    return renewing;
+  }
+
   async function chooseRow(context: EndpointContext): Promise<Row> {
-    let rows = usableRows(await readRows(context), keyPairs);
-    if (isDue(rows[0], keyPairs)) {
-      renewing ??= renew(context, keyPairs).finally(() => {
-        renewing = undefined;
-      });
-      rows = await renewing;
-    }
+    const rows = await currentRows(context);
     const published = Date.now() - PUBLISHED_AHEAD * 1000;
     const row = rows.find(({ createdAt }) => createdAt.getTime() <= published) ?? rows.at(-1);
     if (row === undefined) throw new TypeError("a new key pair has ended already");
@@ -83,6 +86,9 @@ export function createKeyPairs(configuration: Configuration, keyPairs: KeyPairCo
     async find(audience, context) {
       const { verifierFor, ...key } = await openRow(await chooseRow(context), context);
       return { ...key, verifier: verifierFor(audience) };
+    },
+    async prepare(context) {
+      await currentRows(context);
     },
   };
 }

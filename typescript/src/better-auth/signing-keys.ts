@@ -31,6 +31,13 @@ export interface SigningKeys {
    * @throws KeyStoreError, UnissuableError
    */
   find(audience: string, context: EndpointContext): Promise<SigningKey>;
+  /**
+   * Makes the key pair that is due, before the key set is published: an API that fetches the set ahead of the first
+   * token then has what that token is signed with.
+   *
+   * @throws KeyStoreError
+   */
+  prepare(context: EndpointContext): Promise<void>;
 }
 
 /** The current secret's key signs, for each of the audiences; those of all secrets verify. */
@@ -54,6 +61,7 @@ export function derivedKeys({ issuer, audiences, secrets }: Configuration): Sign
   return {
     describe: async (audience) => `key IDs ${(await of(audience).verifier.keyIds).join(", ")}`,
     find: (audience) => of(audience).derive(),
+    prepare: async () => {},
   };
 }
 
