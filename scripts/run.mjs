@@ -135,7 +135,7 @@ export async function command(body) {
   try {
     exitCode = (await body({ signal: controller.signal, later: (work) => undo.push(work) })) ?? 0;
   } catch (error) {
-    exitCode = error instanceof Ended ? error.exitCode : 1;
+    exitCode = error instanceof Ended || error instanceof Stop ? error.exitCode : 1;
     if (!(error instanceof Ended)) sayFailure(error);
   }
   for (const work of undo.reverse()) await work().catch(sayFailure);

@@ -4,12 +4,16 @@ import { stderr, stdout } from "node:process";
 
 /** A failure that the person can cure: its message is the one sentence that is shown, without a stack trace. */
 export class Stop extends Error {
-  constructor(sentence, details = "") {
+  constructor(sentence, details = "", exitCode = 1) {
     super(sentence);
     this.name = "Stop";
     this.details = details;
+    this.exitCode = exitCode;
   }
 }
+
+/** A Stop for a command that was called in a way that it does not know. */
+export const misuse = (sentence) => new Stop(sentence, "", 2);
 
 const coloured = (stream) =>
   stream.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";

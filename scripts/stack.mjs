@@ -6,35 +6,18 @@
 //   await stack.api.stop(); await stack.api.start();
 //   await stack.stop();
 
+import { isPublic } from "./algorithm.mjs";
 import { makeOwner, provision, settleRights } from "./database.mjs";
-import { newSecret, readEnv } from "./env-file.mjs";
 import { freePort } from "./ports.mjs";
 import { startPostgres } from "./postgres.mjs";
 import { python } from "./python.mjs";
-import { api, apiEnv, program, web, webEnv } from "./repository.mjs";
+import { api, apiEnv, program, web } from "./repository.mjs";
 import { runProgram, startProgram } from "./run.mjs";
 import { Stop } from "./say.mjs";
+import { jwksUrlOf, ownEnvironment, settingsOf } from "./settings.mjs";
 
 /** How long a process may take until it answers /healthz, in milliseconds. */
 const START_LIMIT = 60_000;
-
-/** What another project's shell may hold and what must not reach a stack whose settings are given. */
-const SETTINGS = [
-  "BETTER_AUTH_SECRET",
-  "BETTER_AUTH_SECRETS",
-  "AUTH_SECRET",
-  "BETTER_AUTH_URL",
-  "JWT_BRIDGE_ISSUER",
-  "JWT_BRIDGE_AUDIENCE",
-  "JWT_BRIDGE_LIFETIME",
-  "API_URL",
-  "WEB_ORIGIN",
-  "DATABASE_URL",
-  "API_DATABASE_URL",
-];
-
-/** Empty means unset to both sides; unset would let Next.js take the one of its `.env` file. */
-const SECRETS = { BETTER_AUTH_SECRET: "", BETTER_AUTH_SECRETS: "" };
 
 /**
  * Starts the stack and resolves when both servers answer. Run the set-up (setup.mjs) before.
@@ -45,13 +28,17 @@ const SECRETS = { BETTER_AUTH_SECRET: "", BETTER_AUTH_SECRETS: "" };
  * @param {boolean} [options.temporary] new data that goes with the stack, generated secrets kept in memory, and nothing
  *   read from the person's environment or `.env` files.
  * @param {Record<string, string>} [options.secrets] BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS for both sides.
+ * @param {string} [options.algorithm] how tokens are signed (algorithm.mjs). Default: JWT_BRIDGE_ALGORITHM of the web
+ *   app, else HS256. Where it is not HS256, the API gets the address of the public keys and no secret.
  * @param {Record<string, string>} [options.webEnv] [options.apiEnv] more variables for one side; these win.
  * @param {boolean} [options.quiet] the servers' output is kept for errors and not shown.
  * @param {AbortSignal} [options.signal] ends the start.
  * @param {(sentence: string) => void} [options.notice]
- * @returns {Promise<{ webUrl: string, apiUrl: string, databaseUrl: string, apiDatabaseUrl: string,
- *   secrets: Record<string, string>, postgres: object | undefined, web: object, api: object, stop: () => Promise<void> }>}
- *   web and api have start, stop, kill, restart(env), output() and exited(); postgres is undefined for `databaseUrl`.
+ * @returns {Promise<{ webUrl: string, apiUrl: string, jwksUrl: string, algorithm: string, databaseUrl: string,
+ *   apiDatabaseUrl: string, secrets: Record<string, string>, postgres: object | undefined, web: object, api: object,
+ *   startApi: (env?: Record<string, string>) => Promise<object>, stop: () => Promise<void> }>}
+ *   web and api have url, start, stop, kill, restart(env), env(), output() and exited(); startApi starts one more
+ *   process of the API, on a port of its own; postgres is undefined for `databaseUrl`.
  */
 export async function startStack(options = {}) {
   const { temporary = false, quiet = temporary, signal, notice } = options;
@@ -67,13 +54,10 @@ export async function startStack(options = {}) {
     signal?.throwIfAborted();
 
     const settings = settingsOf({ ...options, temporary, webPort, apiPort, ...database });
+    const apiOn = (port, env) =>
+      server("api", port, env, { quiet, cwd: api, command: python, args: apiArguments(port) });
     const servers = {
-      api: server("api", apiPort, settings.api, {
-        quiet,
-        cwd: api,
-        command: python,
-        args: apiArguments(apiPort),
-      }),
+      api: apiOn(apiPort, settings.api),
       web: server("web", webPort, settings.web, {
         quiet,
         cwd: web,
@@ -84,13 +68,24 @@ export async function startStack(options = {}) {
       }),
     };
     undo.push(servers.api.stop, servers.web.stop);
-    await Promise.all([servers.api.start(signal), servers.web.start(signal)]);
+    const start = (name) => servers[name].start(signal);
+    // An API that fetches its keys asks for them at once; one that does not needs nobody.
+    if (isPublic(settings.algorithm)) for (const name of ["web", "api"]) await start(name);
+    else await Promise.all(["web", "api"].map(start));
     return {
-      webUrl: `http://localhost:${webPort}`,
-      apiUrl: `http://localhost:${apiPort}`,
+      webUrl: servers.web.url,
+      apiUrl: servers.api.url,
+      jwksUrl: jwksUrlOf(webPort),
+      algorithm: settings.algorithm,
       secrets: settings.secrets,
       ...database,
       ...servers,
+      startApi: async (env) => {
+        const another = apiOn(await freePort(), { ...servers.api.env(), ...env });
+        undo.push(another.stop);
+        await another.start(signal);
+        return another;
+      },
       stop,
     };
   } catch (error) {
@@ -140,56 +135,6 @@ export async function migrate({ databaseUrl, apiDatabaseUrl, signal }) {
   await settleRights(databaseUrl, apiDatabaseUrl);
 }
 
-/** What each side gets in its environment. The person's own environment wins over the files, computed values fill the rest. */
-function settingsOf({
-  temporary,
-  webPort,
-  apiPort,
-  databaseUrl,
-  apiDatabaseUrl,
-  secrets,
-  webEnv: moreWeb,
-  apiEnv: moreApi,
-}) {
-  const base = ownEnvironment();
-  const person = temporary ? {} : pick(process.env, SETTINGS);
-  const shared = {
-    BETTER_AUTH_URL: `http://localhost:${webPort}`,
-    JWT_BRIDGE_AUDIENCE: `http://localhost:${apiPort}`,
-    NO_COLOR: "1",
-  };
-  const drawn = { ...SECRETS, ...(secrets ?? { BETTER_AUTH_SECRET: newSecret() }) };
-  const given = pick(person, Object.keys(SECRETS));
-  const own =
-    temporary || secrets ? drawn : Object.keys(given).length > 0 ? { ...SECRETS, ...given } : undefined;
-  const sideOf = (file, computed, more) => ({
-    ...base,
-    ...shared,
-    ...computed,
-    ...(temporary ? {} : readEnv(file)),
-    ...person,
-    ...own,
-    ...more,
-  });
-  const webSide = sideOf(
-    webEnv,
-    { API_URL: `http://localhost:${apiPort}`, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" },
-    { DATABASE_URL: databaseUrl, ...moreWeb },
-  );
-  const apiSide = sideOf(
-    apiEnv,
-    { WEB_ORIGIN: `http://localhost:${webPort}`, PYTHONUNBUFFERED: "1" },
-    { API_DATABASE_URL: apiDatabaseUrl, ...moreApi },
-  );
-  delete webSide.API_DATABASE_URL; // neither side holds the other's way into the database
-  delete apiSide.DATABASE_URL;
-  return {
-    web: webSide,
-    api: apiSide,
-    secrets: pick(webSide, Object.keys(SECRETS)),
-  };
-}
-
 const apiArguments = (port) => [
   ...["-m", "uvicorn", "todo_api.main:app", "--host", "127.0.0.1", "--port", String(port)],
   ...["--timeout-graceful-shutdown", "3"],
@@ -211,6 +156,7 @@ function server(name, port, env, { command, args, cwd, quiet, hide }) {
   };
   const stop = async () => program?.stop();
   return {
+    url: `http://localhost:${port}`,
     start,
     stop,
     kill: async () => program?.kill(),
@@ -219,6 +165,7 @@ function server(name, port, env, { command, args, cwd, quiet, hide }) {
       settings = { ...settings, ...more };
       await start();
     },
+    env: () => ({ ...settings }),
     output: () => program?.lastLines() ?? "",
     exited: () => program.exited,
   };
@@ -256,21 +203,3 @@ async function answering(program, address, { quiet, signal }) {
 
 /** The name of a server in a sentence. */
 export const title = (name) => (name === "web" ? "The Next.js app" : "The API");
-
-/**
- * What a test runner sets, and what must not reach a server under test: Better Auth switches its check of the Origin
- * off where TEST is set.
- */
-const RUNNER = /^(TEST|VITEST.*|BASE_URL|MODE|DEV|PROD|SSR|NODE_ENV|NODE_OPTIONS)$/;
-
-/** The environment without settings of ours, without what bends Python, and without what a test runner sets. */
-function ownEnvironment() {
-  const env = { ...process.env };
-  for (const name of Object.keys(env)) if (RUNNER.test(name)) delete env[name];
-  for (const name of [...SETTINGS, "PYTHONHOME", "PYTHONPATH"]) delete env[name];
-  return env;
-}
-
-function pick(values, names) {
-  return Object.fromEntries(names.filter((name) => values[name]).map((name) => [name, values[name]]));
-}

@@ -6,7 +6,7 @@ import { findings } from "../clean.mjs";
 import { python } from "../python.mjs";
 import { api, inRoot, program, root } from "../repository.mjs";
 import { command, Ended, runProgram } from "../run.mjs";
-import { green, red, Stop, say } from "../say.mjs";
+import { green, misuse, red, Stop, say } from "../say.mjs";
 import { setUp } from "../setup.mjs";
 
 const HELP = `npm run check: everything about the sources that is no test; one line per check, and what it found below.
@@ -78,7 +78,7 @@ await command(async ({ signal }) => {
   }
   const write = args.includes("--write");
   const unknown = args.find((argument) => argument !== "--write");
-  if (unknown) throw new Stop(`There is no option ${unknown}: npm run check -- --help says what there is.`);
+  if (unknown) throw misuse(`There is no option ${unknown}: npm run check -- --help says what there is.`);
 
   await setUp({ signal, secrets: false, web: !write });
   let failed = 0;

@@ -1,5 +1,6 @@
 // `npm start`: from a clone to a running stack, and down again without a trace.
 
+import { algorithmOf, isPublic } from "../algorithm.mjs";
 import { requireReachable, urlProblem } from "../database-url.mjs";
 import { portFrom, requireFree } from "../ports.mjs";
 import { inRoot } from "../repository.mjs";
@@ -14,6 +15,11 @@ const HELP = `npm start: installs what is missing, then runs the reference app u
 It starts PostgreSQL, brings its tables up to date, and starts the Next.js app (sign-up, sign-in, the task list) and
 the API in FastAPI. The first start takes a minute or two, later ones take seconds. The data stays in .data/, the
 generated secrets in examples/todo/web/.env and examples/todo/api/.env; git ignores all three.
+
+  npm start -- --algorithm EdDSA
+                sign tokens with the app's own key pair instead of a key derived from the shared secret: HS256 (the
+                default), EdDSA, ES256 or RS256. But for HS256 the API gets no secret, only the address of the public
+                keys. JWT_BRIDGE_ALGORITHM=EdDSA in examples/todo/web/.env does the same for good.
 
 Settings, from the environment:
   WEB_PORT      port of the Next.js app                              (3000)
@@ -37,10 +43,7 @@ await command(async ({ signal, later }) => {
     say(HELP);
     return 0;
   }
-  if (args.length > 0)
-    throw new Stop(
-      `npm start takes no argument ${args[0]}: its settings are environment variables, see npm start -- --help.`,
-    );
+  const algorithm = algorithmOf(args, "npm start");
 
   const databaseUrl = process.env.DATABASE_URL || undefined;
   const problem = databaseUrl && urlProblem(databaseUrl);
@@ -63,6 +66,7 @@ await command(async ({ signal, later }) => {
     pgPort: ports.PG_PORT,
     databaseUrl,
     apiDatabaseUrl: process.env.API_DATABASE_URL || undefined,
+    algorithm,
     signal,
     notice: say,
   });
@@ -75,6 +79,11 @@ await command(async ({ signal, later }) => {
   say(`  ${bold(stack.webUrl)}   the app (Next.js)`);
   say(`  ${bold(stack.apiUrl)}   the API (FastAPI; its pages are at /docs)`);
   say();
+  if (isPublic(stack.algorithm)) {
+    say(
+      `Tokens are signed with ${stack.algorithm} and a key pair of the app's own; the API asks ${stack.jwksUrl} for its public half.`,
+    );
+  }
   say(
     "Try it: open the first address, sign up with any e-mail address and a password, and add a task. Ctrl-C stops everything.",
   );

@@ -6,7 +6,7 @@ import { requireChromium } from "../chromium.mjs";
 import { startPostgres } from "../postgres.mjs";
 import { cache } from "../repository.mjs";
 import { command, Ended, startProgram } from "../run.mjs";
-import { bold, red, Stop, say, sayFailure } from "../say.mjs";
+import { bold, misuse, red, say, sayFailure } from "../say.mjs";
 import { setUp } from "../setup.mjs";
 import { allSuites, selectSuites } from "../suites.mjs";
 
@@ -31,7 +31,7 @@ await command(async ({ signal, later }) => {
     return 0;
   }
   const { unknown, chosen } = selectSuites(args);
-  if (unknown.length > 0) throw new Stop(`There is no suite "${unknown[0]}": npm test -- --help lists them.`);
+  if (unknown.length > 0) throw misuse(`There is no suite "${unknown[0]}": npm test -- --help lists them.`);
 
   await setUp({ signal, secrets: false, web: chosen.some(({ name }) => name === "e2e") });
   const results = [];

@@ -2,7 +2,8 @@
 // Only public interfaces: HTTP of both servers, the package's client, their environment, the specification's test.
 
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { isPublic } from "../algorithm.mjs";
 import { python } from "../python.mjs";
 import { root } from "../repository.mjs";
 import { call, person } from "./walk-person.mjs";
@@ -56,7 +57,7 @@ export function rows(stack) {
         const { user_id, sub, iat, exp } = found.claims;
         expect(user_id === alice.id && sub === alice.id, `the token speaks for ${user_id}`);
         const { alg, typ } = found.header;
-        expect(alg === "HS256" && typ === "at+jwt", `the header is ${alg}, ${typ}`);
+        expect(alg === stack.algorithm && typ === "at+jwt", `the header is ${alg}, ${typ}`);
         return ["GET /api/auth/token", `200, ${typ} ${alg}, user_id ${user_id}, ${exp - iat} s`];
       },
     },
@@ -128,9 +129,12 @@ export function rows(stack) {
       show: async () => {
         const answer = await alice.web("GET", "/api/auth/jwks");
         expect(answer.status === 200 && Array.isArray(answer.body.keys), `/jwks answered ${answer.status}`);
+        found.publicKey = answer.body.keys.find(({ kid }) => kid === found.header.kid);
+        expect(!isPublic(stack.algorithm) || found.publicKey, "the token's key is not among them");
+        const which = found.publicKey ? ", the token's among them" : "";
         return [
           "GET /api/auth/jwks, the plugin's own endpoint",
-          `200, ${answer.body.keys.length} public key(s)`,
+          `200, ${answer.body.keys.length} public key(s)${which}`,
         ];
       },
     },
@@ -145,23 +149,11 @@ export function rows(stack) {
         } finally {
           await stack.web.start();
         }
-        return ["GET /api/me while the issuer is stopped", "200: nothing is asked but the token"];
+        const why = isPublic(stack.algorithm) ? "its keys are in hand" : "nothing is asked but the token";
+        return ["GET /api/me while the issuer is stopped", `200: ${why}`];
       },
     },
-    {
-      id: "C3",
-      what: "the shared secret",
-      show: async () => {
-        const me = () => call(stack.apiUrl, "GET", "/api/me", { token: found.token });
-        await stack.api.restart({ BETTER_AUTH_SECRET: randomBytes(32).toString("base64") });
-        const other = await me();
-        await stack.api.restart({ BETTER_AUTH_SECRET: stack.secrets.BETTER_AUTH_SECRET });
-        const same = await me();
-        expect(other.status === 401, `with another secret the API answered ${other.status}`);
-        expect(same.status === 200, `with the shared secret the API answered ${same.status}`);
-        return ["GET /api/me; the API with another secret, then the same", "401, then 200"];
-      },
-    },
+    isPublic(stack.algorithm) ? withoutSecret(stack, found) : sharedSecret(stack, found),
     {
       id: "C4",
       what: "one dependency",
@@ -211,6 +203,48 @@ export function rows(stack) {
       },
     },
   ];
+}
+
+/** C3 for HS256. */
+function sharedSecret(stack, found) {
+  return {
+    id: "C3",
+    what: "the shared secret",
+    show: async () => {
+      const me = () => call(stack.apiUrl, "GET", "/api/me", { token: found.token });
+      await stack.api.restart({ BETTER_AUTH_SECRET: randomBytes(32).toString("base64") });
+      const other = await me();
+      await stack.api.restart({ BETTER_AUTH_SECRET: stack.secrets.BETTER_AUTH_SECRET });
+      const same = await me();
+      expect(other.status === 401, `with another secret the API answered ${other.status}`);
+      expect(same.status === 200, `with the shared secret the API answered ${same.status}`);
+      return ["GET /api/me; the API with another secret, then the same", "401, then 200"];
+    },
+  };
+}
+
+/** C3 for the others: nothing is shared, and what is public opens nothing. */
+function withoutSecret(stack, found) {
+  return {
+    id: "C3",
+    what: "no secret to share",
+    show: async () => {
+      const environment = Object.values(stack.api.env()).join("\n");
+      expect(!environment.includes(stack.secrets.BETTER_AUTH_SECRET), "the API's environment has the secret");
+      const me = (token) => call(stack.apiUrl, "GET", "/api/me", { token });
+      const good = await me(found.token);
+      expect(good.status === 200, `the API answered ${good.status}`);
+      const header = Buffer.from(JSON.stringify({ ...found.header, alg: "HS256" })).toString("base64url");
+      const signed = `${header}.${found.token.split(".")[1]}`;
+      const hmac = createHmac("sha256", JSON.stringify(found.publicKey)).update(signed).digest("base64url");
+      const forged = await me(`${signed}.${hmac}`);
+      expect(forged.status === 401, `HS256 with the public key as the secret got ${forged.status}`);
+      return [
+        "GET /api/me by public keys; then HS256 signed with such a key",
+        "200 without the secret, then 401",
+      ];
+    },
+  };
 }
 
 const MISSING = "00000000-0000-4000-8000-000000000000";

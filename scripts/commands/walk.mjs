@@ -1,7 +1,8 @@
 // `npm run walk`: the mission as a table, row by row, on a stack of its own.
 
+import { algorithmOf } from "../algorithm.mjs";
 import { command } from "../run.mjs";
-import { bold, faint, green, red, Stop, say } from "../say.mjs";
+import { bold, faint, green, red, say } from "../say.mjs";
 import { setUp } from "../setup.mjs";
 import { startStack } from "../stack.mjs";
 
@@ -10,6 +11,10 @@ const HELP = `npm run walk: shows that the mission holds, on a running stack.
 It sets up what is missing, starts PostgreSQL, FastAPI and Next.js on free ports with new data and new secrets, walks
 through the mission's rows S1 to S6 and C1 to C6 over public interfaces only, prints one line for each (what was
 sent, what came back) and stops everything. It ends with 0 when every row holds and with 1 otherwise.
+
+  npm run walk -- --algorithm EdDSA
+      the same walk with tokens that the app signs with its own key pair, and an API that has no secret: HS256 (the
+      default), EdDSA, ES256 or RS256.
 `;
 
 const line = (mark, id, what, sent, cameBack) =>
@@ -21,14 +26,13 @@ await command(async ({ signal, later }) => {
     say(HELP);
     return 0;
   }
-  if (args.length > 0)
-    throw new Stop(`npm run walk takes no argument ${args[0]}: see npm run walk -- --help.`);
+  const algorithm = algorithmOf(args, "npm run walk");
 
   await setUp({ signal, secrets: false });
   // Imported here: it uses the built package, which the set-up has just made.
   const { rows } = await import("./walk-rows.mjs");
   say("Starting a stack for the walk …");
-  const stack = await startStack({ temporary: true, signal });
+  const stack = await startStack({ temporary: true, algorithm, signal });
   later(() => stack.stop());
 
   say();

@@ -25,11 +25,11 @@ async function start(env, args = []) {
   return runToEnd(process.execPath, [script("start.mjs"), ...args], { env: clean });
 }
 
-function expectSentence({ code, output }, sentence) {
+function expectSentence({ code, output }, sentence, expected = 1) {
   expect(output).toMatch(sentence);
   expect(output.trim().split("\n")).toHaveLength(1);
   expect(output).not.toMatch(/^\s+at /m);
-  expect(code).toBe(1);
+  expect(code).toBe(expected);
 }
 
 test("a taken port", async () => {
@@ -69,12 +69,29 @@ test("a DATABASE_URL where nobody listens, before anything is installed", async 
   );
 });
 
-test("a missing Python, and an argument that means nothing", async () => {
+test("a missing Python", async () => {
   expectSentence(
     await start({}),
     /PYTHON is ".*there-is-no-python", which is no Python that runs: give a Python 3\.11 or newer/,
   );
-  expectSentence(await start({}, ["--fast"]), /npm start takes no argument --fast/);
+});
+
+test("an argument that means nothing, for every command that takes some", async () => {
+  const answer = (name, ...args) => runToEnd(process.execPath, [script(`${name}.mjs`), ...args]);
+  for (const [name, args, sentence] of [
+    ["start", ["--fast"], /npm start takes no argument --fast/],
+    [
+      "start",
+      ["--algorithm", "HS512"],
+      /--algorithm is "HS512", which is not known here: choose HS256, EdDSA, ES256/,
+    ],
+    ["walk", ["--algorithm"], /--algorithm names none: choose HS256/],
+    ["walk", ["EdDSA"], /npm run walk takes no argument EdDSA: see npm run walk -- --help/],
+    ["check", ["--fast"], /There is no option --fast/],
+    ["test", ["pyhton"], /There is no suite "pyhton"/],
+  ]) {
+    expectSentence(await answer(name, ...args), sentence, 2);
+  }
 });
 
 test("no Python in PATH, only an old one, and the newest first", () => {

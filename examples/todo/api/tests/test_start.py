@@ -18,9 +18,8 @@ GOOD = {
 
 def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Let uvicorn load the app; port 70000 is none, so that it stops after that in any case."""
-    clean = {name: value for name, value in os.environ.items() if name not in GOOD}
-    clean.pop("BETTER_AUTH_SECRETS", None)
-    clean.pop("JWT_BRIDGE_ISSUER", None)
+    ours = ("BETTER_AUTH_", "JWT_BRIDGE_", *GOOD)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
         [sys.executable, "-m", "uvicorn", "todo_api.main:app", "--host", "127.0.0.1", "--port", "70000"],
         cwd=API,
@@ -40,6 +39,12 @@ def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
         ("BETTER_AUTH_URL", ""),
         ("BETTER_AUTH_URL", "localhost"),
         ("JWT_BRIDGE_AUDIENCE", ""),
+        # Beside the secret: which of the two is meant?
+        ("JWT_BRIDGE_JWKS_URL", "https://app.example.com/api/auth/jwks"),
+        ("JWT_BRIDGE_KEYS", '{"keys":[]}'),
+        ("JWT_BRIDGE_KEYS", "@/nowhere/keys.json"),
+        ("JWT_BRIDGE_MIGRATION", "true"),
+        ("JWT_BRIDGE_MIGRATION", "yes"),
         ("API_DATABASE_URL", ""),
         ("API_DATABASE_URL", "mysql://u:hush-hush@h/d"),
         ("API_DATABASE_URL", "postgresql://u:hush-hush@h:99999/d"),
@@ -67,3 +72,16 @@ def test_a_wrong_setting_stops_the_process(name, value):
 def test_an_unreachable_database_does_not_stop_the_start():
     done = start({})
     assert "Application startup complete" in done.stderr
+
+
+def test_an_unreachable_issuer_does_not_stop_the_start():
+    done = start({"BETTER_AUTH_SECRET": "", "JWT_BRIDGE_JWKS_URL": "http://127.0.0.1:1/api/auth/jwks"})
+    assert "Application startup complete" in done.stderr
+    assert "Started without keys" in done.stderr
+
+
+def test_an_address_of_keys_that_anybody_could_answer_stops_the_process():
+    done = start({"BETTER_AUTH_SECRET": "", "JWT_BRIDGE_JWKS_URL": "http://app.example.com/api/auth/jwks"})
+    assert done.returncode == 1
+    assert "JWT_BRIDGE_JWKS_URL" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

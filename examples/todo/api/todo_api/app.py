@@ -4,12 +4,14 @@ A request passes, from the outside in: CORS, the last resort, the limit on the b
 routes. The guard authenticates when the body is asked for, so before its first byte counts for the limit.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from jwt_auth_bridge import KeySetUnavailableError
 from jwt_auth_bridge.fastapi import Bridge
 
 from .answers import install_answers
@@ -17,6 +19,8 @@ from .database import Database
 from .guardrails import BodyLimit, LastResort
 from .routes import account_routes, task_routes
 from .settings import Settings
+
+logger = logging.getLogger("todo_api")
 
 
 def create_app(settings: Settings, bridge: Bridge, database: Database | None = None) -> FastAPI:
@@ -31,6 +35,11 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await bridge.prefetch()
+        except KeySetUnavailableError:
+            # Like a database that is away: no reason not to start, and none to refuse anybody with 401.
+            logger.warning("Started without keys: tokens are answered 503 until the key set can be fetched")
         yield
         await tasks.close()
 

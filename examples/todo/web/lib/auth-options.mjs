@@ -27,6 +27,15 @@ pool.on("error", (error) => console.warn(`A database connection was lost: ${erro
 /** Seconds; only tests set it, to see a token renewed without waiting five minutes. */
 const lifetime = env.JWT_BRIDGE_LIFETIME ? Number(env.JWT_BRIDGE_LIFETIME) : undefined;
 
+/** HS256, the default, or EdDSA, ES256, RS256: then the API fetches public keys and needs no secret. */
+const algorithm = /** @type {import("jwt-auth-bridge/better-auth").JwtBridgeOptions["algorithm"]} */ (
+  env.JWT_BRIDGE_ALGORITHM || undefined
+);
+
+/** One API, in this app; the tests of several give the second one's identifier here. */
+const second = env.TODO_TEST_SECOND_AUDIENCE;
+const audience = second ? [env.JWT_BRIDGE_AUDIENCE ?? "", second] : env.JWT_BRIDGE_AUDIENCE;
+
 /**
  * Better Auth lets one address try three sign-ins in ten seconds. The tests are many people at one address, so
  * they raise the number with this variable; the limit is not taken away. Better Auth takes the address from
@@ -47,7 +56,7 @@ export const authOptions = /** @satisfies {import("better-auth").BetterAuthOptio
   database: pool,
   emailAndPassword: { enabled: true },
   advanced: { database: { joins: true } },
-  plugins: [jwtBridge({ audience: env.JWT_BRIDGE_AUDIENCE, lifetime })],
+  plugins: [jwtBridge({ audience, algorithm, lifetime })],
   databaseHooks: { user: { create: before, update: before } },
   telemetry: { enabled: false },
   ...(rule && { rateLimit: { customRules: { "/sign-in/*": rule, "/sign-up/*": rule } } }),
