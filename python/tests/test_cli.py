@@ -192,7 +192,7 @@ def test_inspect_knows_opaque_tokens_and_the_stock_plugins():
 def test_inspect_without_settings_says_what_is_missing():
     lines, status = inspect(sign(), {}, NOW)
     assert status == 2
-    assert "BETTER_AUTH_URL is not set" in lines[-1]
+    assert "BETTER_AUTH_SECRET is not set" in lines[-1]
 
 
 @pytest.mark.parametrize("value", [1e300, -1, "x", None, 253402300799])

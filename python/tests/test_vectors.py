@@ -4,13 +4,16 @@ import base64
 import json
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from jwt_auth_bridge import BridgeError, ConfigurationError, Verifier
+from jwt_auth_bridge import BridgeError, ConfigurationError, KeySetUnavailableError, Verifier, key_source
 from jwt_auth_bridge.bearer import parse_authorization
+from jwt_auth_bridge.environment import from_environment
 from jwt_auth_bridge.jwk import usable_keys
+from jwt_auth_bridge.jwks import Response, cache_age, judge_key_set_url, judge_response
 from jwt_auth_bridge.keys import derive_key, judge_secret, key_id, parse_versioned_secrets, reduce_issuer
 
 VECTORS = Path(__file__).parents[2] / "specs" / "001-jwt-auth-bridge" / "vectors"
@@ -45,18 +48,109 @@ def test_access_token(case):
     policy = dict(POLICIES[case["policy"]])
     renamed = {"maximum_lifetime" if name == "maximumLifetime" else name: policy[name] for name in policy}
     verifier = Verifier(**renamed, clock=lambda: case["now"])
+    assert ask(verifier, read_token(case)) == case["expect"], f"{case['rule']} ({case['law']})"
+
+
+def ask(verifier: Verifier, token: str) -> dict:
     try:
-        principal = verifier.verify(read_token(case))
+        principal = verifier.verify(token)
     except BridgeError as error:
-        verdict = {"ok": False, "code": error.code}
+        return {"ok": False, "code": error.code}
+    fields = ("subject", "session_id", "token_id", "issued_at", "expires_at")
+    members = {name: getattr(principal, name) for name in fields} | {"claims": dict(principal.claims)}
+    return {"ok": True, "principal": members}
+
+
+TWO_KINDS = {name: load(name)["policies"] for name in ("fetched-keys.json", "migration.json")}
+
+
+@cases("fetched-keys.json")
+def test_fetched_keys(case, monkeypatch):
+    ask_with_a_fetched_set(TWO_KINDS["fetched-keys.json"][case["policy"]], case, monkeypatch)
+
+
+@cases("migration.json")
+def test_migration(case, monkeypatch):
+    ask_with_a_fetched_set(TWO_KINDS["migration.json"][case["policy"]], case, monkeypatch)
+
+
+def ask_with_a_fetched_set(policy, case, monkeypatch):
+    """`fetched` stands for the URL of a key set, and is what that URL answers."""
+    options = {name: value for name, value in policy.items() if name != "fetched"}
+    if "fetched" in policy:
+        answer = Future()
+        answer.set_result(Response(200, "application/json", None, json.dumps(policy["fetched"]).encode()))
+        monkeypatch.setattr(key_source, "fetch_key_set", lambda url: answer)
+        options["jwks_uri"] = "https://app.example.com/api/auth/jwks"
+    if case["expect"].get("error"):
+        assert not accepts(lambda: Verifier(**options))
     else:
-        fields = ("subject", "session_id", "token_id", "issued_at", "expires_at")
-        verdict = {
-            "ok": True,
-            "principal": {name: getattr(principal, name) for name in fields}
-            | {"claims": dict(principal.claims)},
-        }
-    assert verdict == case["expect"], f"{case['rule']} ({case['law']})"
+        verdict = ask(Verifier(**options, clock=lambda: case["now"]), case["token"])
+        assert verdict == case["expect"], f"{case['id']} ({case['law']})"
+
+
+@cases("key-set-responses.json")
+def test_key_set_responses(case):
+    try:
+        keys = judge_response(case["status"], case["content_type"], read_body(case)).keys
+    except KeySetUnavailableError:
+        verdict = {"ok": False}
+    else:
+        verdict = {"ok": True, "kids": list(keys)}
+    assert verdict == case["expect"], case["law"]
+
+
+def read_body(case: dict) -> bytes:
+    if "body" in case:
+        return case["body"].encode("utf-8")
+    if "body_b64" in case:
+        return base64.urlsafe_b64decode(case["body_b64"] + "=" * (-len(case["body_b64"]) % 4))
+    body = case["body_repeat"]
+    return (body["prefix"] + body["repeat"] * body["times"] + body["suffix"]).encode("utf-8")
+
+
+@cases("key-set-urls.json")
+def test_key_set_urls(case):
+    assert accepts(judge_key_set_url, case["url"], case["internal_hosts"]) == case["expect"]["ok"], case[
+        "law"
+    ]
+
+
+@cases("cache-control.json")
+def test_cache_control(case):
+    assert cache_age(case["value"]) == case["expect"]["seconds"], case["law"]
+
+
+@cases("given-keys.json")
+def test_given_keys(case):
+    read_environment(case)
+
+
+@cases("environments.json")
+def test_environments(case):
+    read_environment(case)
+
+
+def read_environment(case):
+    """What is refused is refused by the reading itself, which names the variable and shows no value."""
+    environ = case["environment"]
+    try:
+        options = from_environment(environ)
+    except ConfigurationError as error:
+        assert not case["expect"]["ok"], error
+        assert any(name in str(error) for name in NAMES), error
+        values = [environ.get(name, "") for name in SECRET_NAMES]
+        said = str(error).replace("https://app.example.com/api/auth/jwks", "an example")
+        assert not [value for value in values if len(value) > 9 and value in said], error
+    else:
+        assert case["expect"] == {"ok": True, "usable": list(Verifier(**options).key_ids)}, case["law"]
+
+
+NAMES = [
+    f"JWT_BRIDGE_{name}" for name in ("KEYS", "JWKS_URL", "JWKS_INTERNAL_HOSTS", "MIGRATION", "AUDIENCE")
+]
+NAMES += ["BETTER_AUTH_SECRET", "BETTER_AUTH_URL"]
+SECRET_NAMES = ["BETTER_AUTH_SECRET", "BETTER_AUTH_SECRETS", "JWT_BRIDGE_KEYS", "JWT_BRIDGE_JWKS_URL"]
 
 
 @cases("bearer.json")

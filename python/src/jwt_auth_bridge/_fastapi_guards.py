@@ -5,7 +5,7 @@ They take any connection, so they guard a WebSocket as they guard a request. Law
 Scheme Object", RFC 6750 §2.1.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Path
@@ -22,18 +22,21 @@ Found = TypeVar("Found", Principal, Principal | None)
 class Guard(SecurityBase, Generic[Found]):
     """One dependency; an instance of ``SecurityBase``, because that is what FastAPI lists in OpenAPI.
 
+    It may have to wait for a key that is fetched; it never blocks the event loop.
+
     Example:
-        >>> Guard(lambda scope: None).scheme_name
+        >>> async def nobody(scope: Scope) -> None: ...
+        >>> Guard(nobody).scheme_name
         'bearer'
     """
 
-    def __init__(self, decide: Callable[[Scope], Found]) -> None:
+    def __init__(self, decide: Callable[[Scope], Awaitable[Found]]) -> None:
         self.model = HTTPBearer(bearerFormat="JWT", description="The access token of the web app's user.")
         self.scheme_name = "bearer"
-        self._decide: Callable[[Scope], Found] = decide
+        self._decide: Callable[[Scope], Awaitable[Found]] = decide
 
     async def __call__(self, connection: HTTPConnection) -> Found:
-        return self._decide(connection.scope)
+        return await self._decide(connection.scope)
 
 
 def path_guard(guard: Guard[Principal], name: str) -> Callable[..., object]:

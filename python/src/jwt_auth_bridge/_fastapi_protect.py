@@ -90,7 +90,7 @@ class Protection:
                     " can write anybody's: use the principal's subject, or give the parameter another name"
                 )
 
-    def decide(self, scope: Scope) -> bool:
+    async def decide(self, scope: Scope) -> bool:
         """Asks the guards of the matched route.
 
         Returns:
@@ -105,11 +105,11 @@ class Protection:
             return False  # answered with 405, by no endpoint
         found = guards_of(route, self._guards, scope)
         if self._bridge.path_user in found:
-            self._bridge._authorize_path(scope)
+            await self._bridge._authorize_path(scope)
         elif self._bridge.current_user in found:
-            self._bridge._authenticate(scope)
+            await self._bridge._authenticate(scope)
         elif found:
-            self._bridge._authenticate_optional(scope)
+            await self._bridge._authenticate_optional(scope)
         return getattr(route, "dependant", None) is not None
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,7 +118,7 @@ class Protection:
         async def guarded_receive() -> Message:
             nonlocal decided
             if not decided:
-                decided = self.decide(scope)
+                decided = await self.decide(scope)
             return await receive()
 
         async def guarded_send(message: Message) -> None:
@@ -132,7 +132,7 @@ class Protection:
                 return
             if not decided and message["type"] == "http.response.start":
                 try:
-                    decided = self.decide(scope)
+                    decided = await self.decide(scope)
                 except Refused as refused:
                     if not refused.answered_by(message):
                         replaced = True

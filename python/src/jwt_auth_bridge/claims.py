@@ -12,6 +12,7 @@ from .profile import MAX_NUMERIC_DATE, MAX_SUBJECT_LENGTH, REQUIRED_CLAIMS
 
 _REQUIRED: Final = frozenset(REQUIRED_CLAIMS)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def validate_claims(
@@ -71,6 +72,21 @@ def validate_claims(
     # [V17] the contract
     if not 0 < exp - iat <= maximum_lifetime:
         raise InvalidTokenError("lifetime_out_of_range")
+
+
+def is_subject(value: object) -> bool:
+    r"""Tells whether a token may carry this as its user [V11].
+
+    Example:
+        >>> [is_subject(value) for value in ("alice", "", "a" * 256, "a\x00")]
+        [True, False, False, False]
+    """
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_SUBJECT_LENGTH
+        and not _CONTROL.search(value)
+        and not _SURROGATE.search(value)
+    )
 
 
 def _is_date(value: object) -> bool:

@@ -103,8 +103,8 @@ HINTS: Final[dict[str, str]] = {
     ),
     "key_not_found": (
         "No verification key has the token's kid. Compare first the audience of both sides, then "
-        "BETTER_AUTH_SECRET, then whether a secret was rotated on one side only; both sides print"
-        " their audience and key IDs at start."
+        "BETTER_AUTH_SECRET, then whether a secret was rotated on one side only; where keys are fetched,"
+        " whether the key-set URL is this issuer's. Both sides print their audience and key IDs at start."
     ),
     "signature_invalid": (
         "The signature does not belong to these bytes: the token was altered or cut on its way, or forged."
@@ -139,6 +139,18 @@ HINTS: Final[dict[str, str]] = {
     "path_user_missing": (
         "The route is guarded by path_user, but its path has no plain string parameter of that "
         "name; name it in the path, or guard the route with current_user."
+    ),
+    "path_claim_mismatch": (
+        "The value in the path is not that of the token's claim, or one of the two is missing; "
+        "build the path from the token's own claim."
+    ),
+    "subject_type_mismatch": (
+        "The token's subject is not written as the type that this route takes from it; compare "
+        "the user IDs that Better Auth makes with the type given to path_user_as()."
+    ),
+    "requirement_failed": (
+        "The token is good, but its user does not meet what bridge.require() asks on this route; "
+        "the same line of the log has the reason."
     ),
     "key_set_unavailable": (
         "The verification keys could not be fetched; check that this service reaches the key-set URL."

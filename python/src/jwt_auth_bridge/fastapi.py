@@ -25,8 +25,9 @@ from ._fastapi_protect import Protection
 from ._fastapi_refusal import LOGGER, Refused, log_refusal, prepare_answer
 from ._fastapi_routes import holds_user
 from .bearer import parse_authorization
+from .environment import from_environment
 from .errors import BridgeError, ConfigurationError, ForbiddenError, MissingTokenError
-from .keys import reduce_issuer, secrets_in_force
+from .jwks import list_key_ids, without_query
 from .profile import DEFAULT_LEEWAY, DEFAULT_MAXIMUM_LIFETIME
 from .verifier import Principal, Verifier
 
@@ -44,8 +45,12 @@ class Bridge:
     Args:
         issuer: the only accepted ``iss``, taken literally.
         audience: this API's identifier, one string; the keys depend on it.
-        secret: the shared secret, exactly as Better Auth holds it.
-        secrets: instead of ``secret``, all secrets in force, current first.
+        secret: the shared secret, exactly as Better Auth holds it; this, or one of the next three.
+        secrets: all shared secrets in force, current first.
+        keys: a JWK Set (RFC 7517 §5) of derived keys or of public keys, never both.
+        jwks_uri: the URL of the issuer's JWK Set of public keys; fetched when the first token needs it.
+        internal_hosts: hosts that ``jwks_uri`` may name with ``http``, beside this machine itself.
+        migration: while tokens move from a shared secret to public keys: then a source of each kind is given.
         leeway: allowed difference of clocks, 0 to 60 whole seconds.
         maximum_lifetime: longest accepted lifetime of a token, 1 to 86400 whole seconds.
         path_parameter: name of the path parameter that ``path_user`` holds against the token's user.
@@ -64,6 +69,9 @@ class Bridge:
 
     Raises:
         ConfigurationError: anything that could not work, while the process starts.
+
+    Where keys are fetched, a request may wait for them, without blocking the event loop; where they can not
+    be had, the answer is 503 with ``Retry-After``.
 
     *Does not* ask whether the session was revoked, and reads nothing but the ``Authorization`` header.
     Without ``protect``, FastAPI reads and parses a body before it asks any dependency.
@@ -91,6 +99,10 @@ class Bridge:
         audience: str,
         secret: str | None = None,
         secrets: Sequence[str] | None = None,
+        keys: Mapping[str, Any] | None = None,
+        jwks_uri: str | None = None,
+        internal_hosts: Sequence[str] = (),
+        migration: bool = False,
         leeway: int = DEFAULT_LEEWAY,
         maximum_lifetime: int = DEFAULT_MAXIMUM_LIFETIME,
         path_parameter: str = DEFAULT_PATH_PARAMETER,
@@ -99,6 +111,8 @@ class Bridge:
     ) -> None:
         if secret is not None and secrets is not None:
             raise ConfigurationError("secret and secrets are both given; pass one of them")
+        if all(source is None for source in (secret, secrets, keys, jwks_uri)):
+            raise ConfigurationError("no key source is given; pass one of secret, secrets, keys, jwks_uri")
         if not isinstance(path_parameter, str) or not _PARAMETER_NAME.fullmatch(path_parameter):
             raise ConfigurationError("path_parameter must be the name of a path parameter, like user_id")
         if type(log_level) is not int or not logging.DEBUG <= log_level <= logging.CRITICAL:
@@ -112,7 +126,11 @@ class Bridge:
         self._verifier = Verifier(
             issuer=issuer,
             audience=audience,
-            secrets=(secret or "",) if secrets is None else secrets,
+            secrets=secrets if secret is None else (secret,),
+            keys=keys,
+            jwks_uri=jwks_uri,
+            internal_hosts=internal_hosts,
+            migration=migration,
             leeway=leeway,
             maximum_lifetime=maximum_lifetime,
             clock=clock,
@@ -135,10 +153,15 @@ class Bridge:
         log_level: int = logging.INFO,
         clock: Callable[[], float] = time.time,
     ) -> "Bridge":
-        """Reads issuer, audience and secrets from the environment.
+        """Reads issuer, audience and where the keys come from out of the environment.
 
-        ``BETTER_AUTH_SECRETS`` where set, else ``BETTER_AUTH_SECRET``; ``JWT_BRIDGE_ISSUER``, taken
-        literally, where set, else ``BETTER_AUTH_URL``, reduced to its origin; ``JWT_BRIDGE_AUDIENCE``.
+        - Keys: ``BETTER_AUTH_SECRETS``, else ``BETTER_AUTH_SECRET``; or ``JWT_BRIDGE_KEYS``, a JWK Set as
+          JSON, or ``@`` and the name of a file that holds it; or ``JWT_BRIDGE_JWKS_URL``, which may use
+          ``http`` to the hosts that ``JWT_BRIDGE_JWKS_INTERNAL_HOSTS`` lists, separated by commas.
+        - ``JWT_BRIDGE_MIGRATION=true``: keys of both kinds, while tokens move from a shared secret to public
+          keys.
+        - ``JWT_BRIDGE_ISSUER``, taken literally, where set, else ``BETTER_AUTH_URL``, reduced to its origin.
+        - ``JWT_BRIDGE_AUDIENCE``.
 
         Args:
             environ: the variables; default ``os.environ``.
@@ -159,17 +182,8 @@ class Bridge:
             ... }).key_ids
             ('vrqa5TdV3SOpsaQDoGDZt7cQeMU-zDyJtkjBoBupOLM',)
         """
-        env = os.environ if environ is None else environ
-        secrets = secrets_in_force(env)
-        audience = env.get("JWT_BRIDGE_AUDIENCE")
-        if not audience:
-            raise ConfigurationError(
-                "JWT_BRIDGE_AUDIENCE is not set; set it to this API's identifier, as on the issuing side"
-            )
         return cls(
-            issuer=env.get("JWT_BRIDGE_ISSUER") or reduce_issuer(env.get("BETTER_AUTH_URL", "")),
-            audience=audience,
-            secrets=secrets,
+            **from_environment(os.environ if environ is None else environ),
             leeway=leeway,
             maximum_lifetime=maximum_lifetime,
             path_parameter=path_parameter,
@@ -179,8 +193,22 @@ class Bridge:
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """The ``kid`` of every key in force, current first: safe to print, made to be compared."""
+        """The ``kid`` of every key in force, current first: safe to print, made to be compared.
+
+        Of fetched keys, those that are in hand now.
+        """
         return self._verifier.key_ids
+
+    async def prefetch(self) -> None:
+        """Fetches the keys now where they are fetched at all and none is in hand.
+
+        For the app's lifespan: the first request then need not wait for them.
+
+        Raises:
+            KeySetUnavailableError: none could be had. Whether to start without is the app's decision: the
+                next token has them asked for again.
+        """
+        await self._verifier.prefetch()
 
     def protect(self, app: FastAPI) -> None:
         """Has every guarded route of an app decide before the first byte of a body is read.
@@ -219,17 +247,19 @@ class Bridge:
         # Last in the list is innermost: every other middleware of the app stands outside.
         app.user_middleware.append(Middleware(cast("Any", Protection), bridge=self, owner=app))
 
-    def _authenticate(self, scope: Scope) -> Principal:
-        result = self._verified(scope)
+    async def _authenticate(self, scope: Scope) -> Principal:
+        result = await self._verified(scope)
         if isinstance(result, BridgeError):
             raise self._refuse(scope, result)
         return result
 
-    def _authenticate_optional(self, scope: Scope) -> Principal | None:
-        return None if isinstance(self._verified(scope), MissingTokenError) else self._authenticate(scope)
+    async def _authenticate_optional(self, scope: Scope) -> Principal | None:
+        if isinstance(await self._verified(scope), MissingTokenError):
+            return None
+        return await self._authenticate(scope)
 
-    def _authorize_path(self, scope: Scope) -> Principal:
-        principal = self._authenticate(scope)
+    async def _authorize_path(self, scope: Scope) -> Principal:
+        principal = await self._authenticate(scope)
         # path_params, never the path: what the route matched is what the endpoint will use.
         if not holds_user(scope, self._path_parameter):
             raise self._refuse(scope, ForbiddenError("path_user_missing"))
@@ -237,7 +267,7 @@ class Bridge:
             raise self._refuse(scope, ForbiddenError("path_user_mismatch"))
         return principal
 
-    def _verified(self, scope: Scope) -> Principal | BridgeError:
+    async def _verified(self, scope: Scope) -> Principal | BridgeError:
         """Verifies once per request: the result stands in the scope, beside the header it came from."""
         # RFC 9110 §5.5: whitespace around a field's value is no part of it; not every server takes it off.
         values = [value.strip(b" \t") for name, value in scope["headers"] if name == b"authorization"]
@@ -249,7 +279,7 @@ class Bridge:
         if not self._announced:
             self._announce(protected=False)
         try:
-            result = self._verifier.verify(parse_authorization(values))
+            result = await self._verifier.verify_async(parse_authorization(values))
         except BridgeError as error:
             # Its frames hold the token.
             result = error.with_traceback(None)
@@ -261,8 +291,9 @@ class Bridge:
         if not self._announced:
             self._announced = True
             verifier = self._verifier
-            values = verifier.issuer, verifier.audience, ", ".join(verifier.key_ids)
-            LOGGER.info("issuer %s, audience %s, key IDs %s", *values)
+            keys = [f"key IDs {list_key_ids(verifier.key_ids)}"] if verifier.key_ids else []
+            keys += [f"key set at {without_query(verifier.jwks_uri)}"] if verifier.jwks_uri else []
+            LOGGER.info("issuer %s, audience %s, %s", verifier.issuer, verifier.audience, ", ".join(keys))
             if not protected:
                 LOGGER.warning(
                     "bridge.protect(app) was not called: a body is read and parsed before anybody is"

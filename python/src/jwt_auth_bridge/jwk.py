@@ -57,11 +57,12 @@ class KeySet(NamedTuple):
     algorithms: frozenset[str]
 
 
-def usable_keys(document: object) -> KeySet:
+def usable_keys(document: object, name: str = "the key set") -> KeySet:
     """Reads the usable keys of a JWK Set.
 
     Args:
         document: the parsed JSON of the set.
+        name: what to call it in the message.
 
     Raises:
         ConfigurationError: this is no JWK Set (RFC 7517 §5), or ``cryptography`` is missing.
@@ -73,7 +74,7 @@ def usable_keys(document: object) -> KeySet:
     """
     entries = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(entries, list):
-        raise ConfigurationError('the key set is no JWK Set; it looks like {"keys": [...]}')
+        raise ConfigurationError(f'{name} is no JWK Set; it looks like {{"keys": [...]}}')
     keys: dict[str, VerificationKey] = {}
     algorithms: set[str] = set()
     named: set[str] = set()
@@ -89,6 +90,18 @@ def usable_keys(document: object) -> KeySet:
             keys.pop(kid, None)
         named.add(kid)
     return KeySet(keys, frozenset(algorithms))
+
+
+def require_public_keys() -> None:
+    """Refuses to wait for public keys that could not be used.
+
+    Raises:
+        ConfigurationError: ``cryptography`` is missing.
+    """
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: F401
+    except ImportError:
+        raise ConfigurationError(_EXTRA) from None
 
 
 def symmetric_key(kid: str, key: bytes) -> VerificationKey:

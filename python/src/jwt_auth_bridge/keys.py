@@ -27,7 +27,8 @@ from .profile import (
 _ALLOWED: Final = re.compile(r"""[!-~]*""")
 _REWRITTEN: Final = re.compile(r"""[$#\\'"`,]""")
 _CURE: Final = "generate one with: openssl rand -base64 32"
-_TRIM: Final = " \t\r\n"
+TRIM: Final = " \t\r\n"
+"""What is taken off the entries of a list in a variable."""
 
 
 def judge_secret(secret: str, name: str) -> str:
@@ -100,7 +101,7 @@ def parse_versioned_secrets(value: str) -> tuple[str, ...]:
     versions: set[str] = set()
     for place, raw in enumerate(value.split(","), start=1):
         name = f"BETTER_AUTH_SECRETS, entry {place},"
-        version, colon, secret = raw.strip(_TRIM).partition(":")
+        version, colon, secret = raw.strip(TRIM).partition(":")
         if not colon or not re.fullmatch(r"[0-9]+", version):
             raise ConfigurationError(
                 f"{name} is not version:secret with a whole number as version; write it like 2:new,1:old"
@@ -110,7 +111,7 @@ def parse_versioned_secrets(value: str) -> tuple[str, ...]:
         if version in versions:
             raise ConfigurationError(f"{name} repeats a version; give each secret a version of its own")
         versions.add(version)
-        secrets.append(judge_secret(secret.strip(_TRIM), name))
+        secrets.append(judge_secret(secret.strip(TRIM), name))
     return tuple(secrets)
 
 
@@ -154,6 +155,21 @@ def derive_keys(secrets: Sequence[str], audience: str) -> dict[str, bytes]:
     if len(keys) != len(secrets):
         raise ConfigurationError("BETTER_AUTH_SECRETS holds one secret twice; give each version its own")
     return keys
+
+
+def key_set_of(keys: Mapping[str, bytes]) -> dict[str, list[dict[str, str]]]:
+    """Writes derived keys as a JWK Set (RFC 7517 §5): whoever has it can issue tokens for that API.
+
+    Example:
+        >>> key_set_of({"x": bytes(32)})["keys"][0]["kid"]
+        'x'
+    """
+    return {
+        "keys": [
+            {"kty": "oct", "k": _base64url(key), "kid": kid, "alg": ALGORITHM, "use": "sig"}
+            for kid, key in keys.items()
+        ]
+    }
 
 
 PLAIN_KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]+")

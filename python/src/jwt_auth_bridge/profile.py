@@ -54,6 +54,33 @@ DEFAULT_MAXIMUM_LIFETIME: Final = 3600
 MAX_MAXIMUM_LIFETIME: Final = 86400
 """Longest lifetime that a verifier can be told to accept, in seconds."""
 
+MAX_KEY_SET_BYTES: Final = 65536
+"""Largest answer of a key-set URL, in bytes."""
+
+MAX_KEY_SET_KEYS: Final = 32
+"""Most entries of a fetched key set, usable or not."""
+
+KEY_SET_TIMEOUT: Final = 5
+"""Longest fetch of a key set, from name resolution to the last byte, in seconds."""
+
+KEY_SET_COOL_DOWN: Final = 30
+"""Shortest time from one fetch to the next while keys are in hand, in seconds."""
+
+KEY_SET_RETRY: Final = 5
+"""The same while none are, in seconds."""
+
+DEFAULT_KEY_SET_AGE: Final = 300
+"""For how long a fetched key set is fresh where its answer does not say, in seconds."""
+
+MIN_KEY_SET_AGE: Final = 30
+"""Least that an answer can say, in seconds."""
+
+MAX_KEY_SET_AGE: Final = 3600
+"""Most that an answer can say, in seconds."""
+
+MAX_KEY_SET_STALENESS: Final = 86400
+"""For how long keys that are no longer fresh outlive an outage, in seconds."""
+
 MIN_SECRET_LENGTH: Final = 32
 """Shortest shared secret, in characters."""
 

@@ -7,30 +7,25 @@ Deliberately not done: ``jku``, ``x5u``, ``x5c`` and ``jwk`` in a header are nev
 (RFC 8725 §3.10), and no option switches a rule off.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from .claims import validate_claims
+from ._jwks_remote import RemoteKeySet
+from .claims import is_subject, validate_claims
 from .compact import parse_compact, parse_header, parse_json_object
 from .errors import ConfigurationError, InvalidTokenError
-from .jwk import (
-    PUBLIC_KEY_ALGORITHMS,
-    KeySet,
-    VerificationKey,
-    canonical_algorithm,
-    symmetric_key,
-    usable_keys,
-)
-from .keys import PLAIN_KEY_ID, derive_keys, issued_header, judge_secret
+from .jwk import VerificationKey, canonical_algorithm
+from .key_source import judge_keys
 from .profile import (
-    ALGORITHM,
     DEFAULT_LEEWAY,
     DEFAULT_MAXIMUM_LIFETIME,
     MAX_LEEWAY,
     MAX_MAXIMUM_LIFETIME,
+    MAX_SUBJECT_LENGTH,
     TOKEN_TYPE,
 )
 
@@ -57,6 +52,32 @@ class Principal:
     expires_at: float
     claims: Mapping[str, Any]
 
+    @classmethod
+    def for_subject(cls, subject: str) -> "Principal":
+        """Makes the principal of a user for whom no token speaks: in a job, a script or a test.
+
+        Args:
+            subject: the user's ID, as a token would carry it.
+
+        Returns:
+            A principal without a session and without an end; its only claim is ``sub``.
+
+        Raises:
+            ConfigurationError: no text, empty, too long, or with a control character.
+
+        *Does not* say that such a user exists: whoever calls it decides for whom the code acts.
+
+        Example:
+            >>> Principal.for_subject("alice").session_id is None
+            True
+        """
+        if not is_subject(subject):
+            raise ConfigurationError(
+                f"subject must be a user's ID, 1 to {MAX_SUBJECT_LENGTH} characters and none of them a"
+                " control character; pass the ID as Better Auth stores it, as a string"
+            )
+        return cls(subject, None, "", 0, math.inf, MappingProxyType({"sub": subject}))
+
 
 class Verifier:
     """Verifies access tokens of one issuer for one API.
@@ -64,9 +85,13 @@ class Verifier:
     Args:
         issuer: the only accepted ``iss``, taken literally.
         audience: this API's identifier, one string; the keys depend on it.
-        secrets: the shared secrets in force, current first; this or ``keys``.
+        secrets: the shared secrets in force, current first; this, ``keys`` or ``jwks_uri``.
         keys: a JWK Set (RFC 7517 §5) in place of the secrets: derived keys or public keys, never both.
-        algorithms: which ``alg`` may be used; by default those of the usable keys.
+        jwks_uri: the URL of the issuer's JWK Set of public keys; fetched when the first token needs it.
+        internal_hosts: hosts that ``jwks_uri`` may name with ``http``, beside this machine itself.
+        migration: while tokens move from a shared secret to public keys: then a source of each kind is given.
+        algorithms: which ``alg`` may be used; by default those of the usable keys, or EdDSA, ES256 and RS256
+            where they are fetched. In a migration it speaks of the public keys.
         leeway: allowed difference of clocks, 0 to 60 whole seconds.
         maximum_lifetime: longest accepted lifetime of a token, 1 to 86400 whole seconds.
         clock: gives the time in seconds since 1970; read once per verification.
@@ -91,29 +116,54 @@ class Verifier:
         audience: str,
         secrets: Sequence[str] | None = None,
         keys: Mapping[str, Any] | None = None,
+        jwks_uri: str | None = None,
+        internal_hosts: Sequence[str] = (),
+        migration: bool = False,
         algorithms: Sequence[str] | None = None,
         leeway: int = DEFAULT_LEEWAY,
         maximum_lifetime: int = DEFAULT_MAXIMUM_LIFETIME,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.issuer = _identifier(issuer, "issuer")
-        self.audience = _identifier(audience, "audience")
+        self.issuer = judge_identifier(issuer, "issuer")
+        self.audience = judge_identifier(audience, "audience")
         self.leeway = _whole_seconds(leeway, "leeway", 0, MAX_LEEWAY)
         self.maximum_lifetime = _whole_seconds(maximum_lifetime, "maximum_lifetime", 1, MAX_MAXIMUM_LIFETIME)
-        self._keys, of_keys = _verification_keys(secrets, keys, self.audience)
-        self._algorithms = _allow_list(algorithms, of_keys)
-        # The header that our issuer writes for a derived key is known in advance.
-        self._issued_headers = {
-            issued_header(kid): key
-            for kid, key in self._keys.items()
-            if ALGORITHM in self._algorithms and PLAIN_KEY_ID.fullmatch(kid)
-        }
+        self._keys = judge_keys(
+            self.audience,
+            secrets=secrets,
+            keys=keys,
+            jwks_uri=jwks_uri,
+            internal_hosts=internal_hosts,
+            migration=migration,
+            algorithms=algorithms,
+        )
+        self._issued_headers = self._keys.issued_headers
         self._clock = clock
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """The ``kid`` of every key in force, current first: safe to print, made to be compared."""
-        return tuple(self._keys)
+        """The ``kid`` of every key in force, current first: safe to print, made to be compared.
+
+        Of fetched keys, those that are in hand now.
+        """
+        return self._keys.key_ids
+
+    @property
+    def jwks_uri(self) -> str | None:
+        """Where keys are fetched from; ``None`` where none are."""
+        return self._keys.remote.url if self._keys.remote else None
+
+    async def prefetch(self) -> None:
+        """Fetches the keys now where they are fetched at all and none is in hand.
+
+        The first request then need not wait for them.
+
+        Raises:
+            KeySetUnavailableError: none could be had. Whether to start without is the caller's decision: the
+                next token has them asked for again.
+        """
+        if self._keys.remote:
+            await self._keys.remote.prefetch()
 
     def verify(self, token: str) -> Principal:
         """Verifies one token, the whole of it.
@@ -126,10 +176,50 @@ class Verifier:
 
         Raises:
             InvalidTokenError: with the code of the first rule that fails.
+            KeySetUnavailableError: the keys are fetched, and the token's can not be had.
 
-        *Does not* ask whether the session was revoked, and does not authorize anything.
+        *Does not* ask whether the session was revoked, and does not authorize anything. Where keys are
+        fetched, it waits for them, for 6 seconds at most: on an event loop use ``verify_async``.
         """
         now = float(self._clock())
+        try:
+            return self._verify(token, now)
+        except _KeyNotInHandError as missing:
+            remote = missing.remote
+        remote.renew()
+        return self._verify_again(token, now, remote)
+
+    async def verify_async(self, token: str) -> Principal:
+        """Does what ``verify`` does, and never blocks the event loop, wherever the keys come from.
+
+        Example:
+            >>> import asyncio
+            >>> verifier = Verifier(
+            ...     issuer="https://app.example.com",
+            ...     audience="https://api.example.com",
+            ...     secrets=["k3Zq9vT1xW7pL0sD5fG8hJ2nB4mC6rY+uQeAoI/tX1E="],
+            ... )
+            >>> asyncio.run(verifier.verify_async("no token"))  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            jwt_auth_bridge.errors.InvalidTokenError: token_malformed: ...
+        """
+        now = float(self._clock())
+        try:
+            return self._verify(token, now)
+        except _KeyNotInHandError as missing:
+            remote = missing.remote
+        await remote.renew_async()
+        return self._verify_again(token, now, remote)
+
+    def _verify_again(self, token: str, now: float, remote: RemoteKeySet) -> Principal:
+        try:
+            return self._verify(token, now)
+        except _KeyNotInHandError:
+            pass
+        remote.refuse_if_failed()
+        raise InvalidTokenError("key_not_found")
+
+    def _verify(self, token: str, now: float) -> Principal:
         header, signing_input, payload, signature = parse_compact(token)  # [V1] and [V2]
         # A header known in advance passes [V2] to [V7]; any other is parsed by [V3] and [V4].
         key = self._issued_headers.get(header) or self._select_key(parse_header(header))
@@ -159,62 +249,34 @@ class Verifier:
         )
 
     def _select_key(self, header: dict[str, Any]) -> VerificationKey:
+        kid = header.get("kid")
+        policy = self._keys.policy_of(kid)
         # [V5] RFC 8725 §3.1
         algorithm = canonical_algorithm(header.get("alg"))
-        if not isinstance(algorithm, str) or algorithm not in self._algorithms:
+        if not isinstance(algorithm, str) or algorithm not in policy.algorithms:
             raise InvalidTokenError("algorithm_not_allowed")
         # [V6] RFC 9068 §4, RFC 7515 §4.1.9
         if not _is_token_type(header.get("typ")):
             raise InvalidTokenError("token_type_mismatch")
         # [V7] RFC 7515 §4.1.4, RFC 8725 §3.1: the key decides the algorithm
-        kid = header.get("kid")
-        key = self._keys.get(kid) if isinstance(kid, str) else None
+        if not isinstance(kid, str) or not kid:
+            raise InvalidTokenError("key_not_found")
+        key = policy.find(kid)
         if key is None:
+            # A kid on the closed list is always found: what is not may be among those that are fetched.
+            if self._keys.remote:
+                raise _KeyNotInHandError(self._keys.remote)
             raise InvalidTokenError("key_not_found")
         if key.algorithm != algorithm:
             raise InvalidTokenError("algorithm_not_allowed")
         return key
 
 
-def _verification_keys(
-    secrets: Sequence[str] | None, keys: Mapping[str, Any] | None, audience: str
-) -> KeySet:
-    if (secrets is None) == (keys is None):
-        raise ConfigurationError("give the verifier either secrets or keys, one of the two")
-    if secrets is not None:
-        if isinstance(secrets, str) or not isinstance(secrets, Sequence):
-            raise ConfigurationError("secrets must be a list of secrets, current first")
-        derived = derive_keys([judge_secret(secret, "the shared secret") for secret in secrets], audience)
-        return KeySet({kid: symmetric_key(kid, key) for kid, key in derived.items()}, frozenset((ALGORITHM,)))
-    usable = usable_keys(keys)
-    if not usable.algorithms:
-        raise ConfigurationError(
-            "the key set has no usable key; each needs kid, kty and strong public material"
-        )
-    if len({algorithm == ALGORITHM for algorithm in usable.algorithms}) != 1:
-        raise ConfigurationError(
-            "the key set mixes oct keys with public keys; give each kind its own verifier"
-        )
-    return usable
+class _KeyNotInHandError(Exception):
+    """The token's key may be among those that are fetched."""
 
-
-def _allow_list(algorithms: Sequence[str] | None, of_keys: frozenset[str]) -> frozenset[str]:
-    if algorithms is None:
-        return of_keys
-    if (
-        isinstance(algorithms, str)
-        or not isinstance(algorithms, Sequence)
-        or not all(isinstance(name, str) for name in algorithms)
-    ):
-        raise ConfigurationError("algorithms must be a list of names")
-    allowed = frozenset(canonical_algorithm(name) for name in algorithms)
-    # An algorithm of the other kind could never be used, and is how algorithm confusion is configured.
-    possible = {ALGORITHM} if ALGORITHM in of_keys else PUBLIC_KEY_ALGORITHMS
-    if not allowed or not allowed <= possible:
-        raise ConfigurationError(
-            f"algorithms must name some of {', '.join(sorted(possible))}, and nothing else"
-        )
-    return allowed
+    def __init__(self, remote: RemoteKeySet) -> None:
+        self.remote = remote
 
 
 def _is_token_type(typ: object) -> bool:
@@ -222,7 +284,12 @@ def _is_token_type(typ: object) -> bool:
     return type(typ) is str and typ.isascii() and typ.lower().removeprefix("application/") == TOKEN_TYPE
 
 
-def _identifier(value: str, name: str) -> str:
+def judge_identifier(value: str, name: str) -> str:
+    """Refuses an issuer or an audience that is no text.
+
+    Raises:
+        ConfigurationError: with its name.
+    """
     if not isinstance(value, str) or not value:
         raise ConfigurationError(f"{name} is missing; set it to the same text on both sides")
     try:

@@ -154,8 +154,8 @@ def test_methods_that_no_route_has(app):
 
 def test_verified_once_however_many_ask(bridge, monkeypatch):
     calls = []
-    verify = bridge._verifier.verify
-    monkeypatch.setattr(bridge._verifier, "verify", lambda text: calls.append(text) or verify(text))
+    verify = bridge._verifier.verify_async
+    monkeypatch.setattr(bridge._verifier, "verify_async", lambda text: calls.append(text) or verify(text))
 
     async def nested(user: Annotated[Principal, Depends(bridge.current_user)]):
         return user

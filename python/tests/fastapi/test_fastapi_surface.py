@@ -1,5 +1,6 @@
 """What a guard shows of itself: on WebSockets, in OpenAPI, in the log, and its configuration."""
 
+import asyncio
 import logging
 from typing import Annotated
 
@@ -153,7 +154,7 @@ def test_the_level_is_the_integrators_choice(caplog, refusals):
 def test_nothing_of_a_refused_token_stays_in_memory_with_the_error(bridge):
     scope = {"type": "http", "headers": [(b"authorization", b"Bearer a.b.c")]}
     with pytest.raises(HTTPException):
-        bridge._authenticate(scope)
+        asyncio.run(bridge._authenticate(scope))
     assert scope[bridge._key][1].__traceback__ is None
 
 

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from .inspect import add_inspect
+from .key import add_key
 from .verify import add_verify
 
-DESCRIPTION = "Verify and explain the access tokens of jwt-auth-bridge."
+DESCRIPTION = "Verify and explain the access tokens of jwt-auth-bridge, and print an API's keys."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_verify(commands)
     add_inspect(commands)
+    add_key(commands)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

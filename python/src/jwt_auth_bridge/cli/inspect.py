@@ -14,15 +14,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..compact import parse_compact, parse_header, parse_json_object
-from ..errors import ConfigurationError, InvalidTokenError
-from ..keys import reduce_issuer, secrets_in_force
+from ..environment import from_environment
+from ..errors import ConfigurationError, InvalidTokenError, KeySetUnavailableError
+from ..jwks import list_key_ids
 from ..verifier import Verifier
 
 HELP = """Explain one token: its header and claims (unverified), its times, the rule it fails, what to do.
 
 The token is the argument, or standard input where the argument is "-" (a token in the arguments is seen by
 other processes and kept by the shell's history). It is verified under the environment's settings, where they
-are set: BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, BETTER_AUTH_URL or JWT_BRIDGE_ISSUER, JWT_BRIDGE_AUDIENCE.
+are set: BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, JWT_BRIDGE_KEYS or JWT_BRIDGE_JWKS_URL (which is fetched),
+BETTER_AUTH_URL or JWT_BRIDGE_ISSUER, JWT_BRIDGE_AUDIENCE.
 The exit status is 0 when the token is good, 1 when it is not, 2 when nothing could be verified.
 """
 
@@ -123,16 +125,15 @@ def _warnings(header: Mapping[str, Any]) -> Iterator[str]:
 
 def _verdict(token: str, environ: Mapping[str, str], now: float) -> tuple[list[str], int]:
     try:
-        issuer = environ.get("JWT_BRIDGE_ISSUER") or reduce_issuer(environ.get("BETTER_AUTH_URL", ""))
-        audience = environ.get("JWT_BRIDGE_AUDIENCE", "")
-        verifier = Verifier(
-            issuer=issuer, audience=audience, secrets=secrets_in_force(environ), clock=lambda: now
-        )
-    except ConfigurationError as error:
-        return ["Not verified", f"  {error}"], 2
-    settings = f"  issuer {issuer}, audience {audience}, keys {', '.join(verifier.key_ids)}"
-    try:
+        verifier = Verifier(**from_environment(environ), clock=lambda: now)
         verifier.verify(token)
+    except (ConfigurationError, KeySetUnavailableError) as error:
+        return ["Not verified", f"  {error}"], 2
     except InvalidTokenError as error:
-        return [f"Refused: {error.code}", f"  {error.hint}", settings], 1
-    return ["Good: every rule passes, V1 to V17", settings], 0
+        return [f"Refused: {error.code}", f"  {error.hint}", _settings(verifier)], 1
+    return ["Good: every rule passes, V1 to V17", _settings(verifier)], 0
+
+
+def _settings(verifier: Verifier) -> str:
+    keys = list_key_ids(verifier.key_ids)
+    return f"  issuer {verifier.issuer}, audience {verifier.audience}, keys {keys}"
