@@ -1,7 +1,7 @@
 /**
  * The environment variables that all parts of a deployment share, in; what a verifier needs of them, out.
  *
- * Python's twin is `Bridge.from_env`. Law: `access-token.md` "Secrets in force", "Verification keys" and "Issuer".
+ * Law: `access-token.md` "Secrets in force", "Verification keys" and "Issuer".
  */
 
 import { type Bytes, decodeUtf8, encodeBase64url, readFile } from "#primitives";

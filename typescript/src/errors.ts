@@ -127,6 +127,12 @@ export const HINTS = {
     "The user in the path is not the token's user; build the path from the token's own subject.",
   path_user_missing:
     "The route is guarded by path_user, but its path has no plain string parameter of that name; name it in the path, or guard the route with current_user.",
+  path_claim_mismatch:
+    "The value in the path is not that of the token's claim, or one of the two is missing; build the path from the token's own claim.",
+  subject_type_mismatch:
+    "The token's subject is not written as the type that this route takes from it; compare the user IDs that Better Auth makes with the type given to path_user_as().",
+  requirement_failed:
+    "The token is good, but its user does not meet what bridge.require() asks on this route; the same line of the log has the reason.",
   key_set_unavailable:
     "The verification keys could not be fetched; check that this service reaches the key-set URL.",
   configuration_invalid:

@@ -1,8 +1,8 @@
 /**
  * Where a verifier's keys come from: judged when the process starts, made or fetched when they are needed.
  *
- * A room of this language only, because making a key may have to wait for the platform; Python's verifier does
- * the same work in its constructor. Law: `access-token.md` "Verification keys", RFC 8725 §3.1.
+ * One source as a rule; two while tokens move from a shared secret to public keys, told apart by the `kid` alone.
+ * Unlike in Python, making a key may have to wait for the platform. Law: `access-token.md` "Verification keys", RFC 8725 §3.1.
  */
 
 import type { Bytes, Maybe } from "#primitives";
