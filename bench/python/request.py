@@ -49,10 +49,21 @@ def check(user_id: str, credentials: HTTPAuthorizationCredentials) -> dict[str, 
     return claims
 
 
-def make_app(protected: bool = True) -> FastAPI:
-    app, bridge, scheme = FastAPI(), Bridge(issuer=ISSUER, audience=AUDIENCE, secret=SECRET), HTTPBearer()
-    if protected:
-        bridge.protect(app)
+def ours_app() -> FastAPI:
+    """The whole of ours: the guard, and the layer that ``protect`` puts around the app."""
+    app, bridge = FastAPI(), Bridge(issuer=ISSUER, audience=AUDIENCE, secret=SECRET)
+    bridge.protect(app)
+
+    @app.get("/ours/{user_id}", dependencies=[Depends(bridge.path_user)])
+    async def ours(user_id: str) -> dict[str, str]:
+        return {"id": user_id}
+
+    return app
+
+
+def plain_app() -> FastAPI:
+    """What others have, an app without any of ours: nothing, and HTTPBearer with PyJWT."""
+    app, scheme = FastAPI(), HTTPBearer()
     Credentials = Annotated[HTTPAuthorizationCredentials, Depends(scheme)]
 
     async def asynchronous(user_id: str, credentials: Credentials) -> dict[str, Any]:
@@ -65,10 +76,6 @@ def make_app(protected: bool = True) -> FastAPI:
     async def bare(user_id: str) -> dict[str, str]:
         return {"id": user_id}
 
-    @app.get("/ours/{user_id}", dependencies=[Depends(bridge.path_user)])
-    async def ours(user_id: str) -> dict[str, str]:
-        return {"id": user_id}
-
     @app.get("/async/{user_id}", dependencies=[Depends(asynchronous)])
     async def with_async(user_id: str) -> dict[str, str]:
         return {"id": user_id}
@@ -78,6 +85,12 @@ def make_app(protected: bool = True) -> FastAPI:
         return {"id": user_id}
 
     return app
+
+
+def make_apps() -> dict[str, FastAPI]:
+    """The app of each route."""
+    plain = plain_app()
+    return {name: ours_app() if name == "ours" else plain for name in ROUTES}
 
 
 def scope(path: str, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
@@ -99,7 +112,7 @@ def scope(path: str, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
 
 
 async def in_process(rounds: int = 25, requests: int = 200) -> dict[str, float]:
-    app = make_app()
+    apps = make_apps()
     headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token()}".encode())]
     statuses: list[int] = []
 
@@ -115,7 +128,7 @@ async def in_process(rounds: int = 25, requests: int = 200) -> dict[str, float]:
         for name in ROUTES[:: -1 if number % 2 else 1]:
             began = time.perf_counter()
             for _ in range(requests):
-                await app(scope(f"/{name}/{USER}", headers), receive, send)
+                await apps[name](scope(f"/{name}/{USER}", headers), receive, send)
             if number > 1:
                 turns[name].append((time.perf_counter() - began) / requests * 1e6)
     assert set(statuses) == {200}, set(statuses)
@@ -143,21 +156,26 @@ asyncio.run(main())
 
 
 async def under_uvicorn(rounds: int = 7, requests: int = 1600) -> dict[str, float]:
-    config = uvicorn.Config(make_app(), host="127.0.0.1", port=0, log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    ports: dict[str, int] = {}
+    running: dict[FastAPI, tuple[uvicorn.Server, asyncio.Task[None]]] = {}
+    for name, app in make_apps().items():
+        if app not in running:
+            config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False)
+            server = uvicorn.Server(config)
+            running[app] = server, asyncio.create_task(server.serve())
+            while not server.started:
+                await asyncio.sleep(0.01)
+        ports[name] = running[app][0].servers[0].sockets[0].getsockname()[1]
     turns: dict[str, list[float]] = {name: [] for name in ROUTES}
     for number in range(rounds):
         for name in ROUTES[:: -1 if number % 2 else 1]:
-            arguments = [sys.executable, "-c", LOAD, str(port), f"/{name}/{USER}", token(), str(requests)]
-            load = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE)
+            arguments = [sys.executable, "-c", LOAD, ports[name], f"/{name}/{USER}", token(), requests]
+            load = await asyncio.create_subprocess_exec(*map(str, arguments), stdout=subprocess.PIPE)
             output, _ = await load.communicate()
             turns[name].append(float(output))
-    server.should_exit = True
-    await serving
+    for server, serving in running.values():
+        server.should_exit = True
+        await serving
     return {NAMES[name]: statistics.median(values) for name, values in turns.items()}
 
 

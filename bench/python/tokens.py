@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from jwt_auth_bridge.keys import derive_key, key_id
@@ -20,10 +21,10 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def token(secret: str = SECRET, **more: Any) -> str:
-    key, now = derive_key(secret, AUDIENCE), int(time.time())
-    header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(key)}
-    claims = {
+def claims(**more: Any) -> dict[str, Any]:
+    """The claims of a good token, unless ``more`` says otherwise."""
+    now = int(time.time())
+    return {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": USER,
@@ -35,6 +36,15 @@ def token(secret: str = SECRET, **more: Any) -> str:
         "exp": now + 3600,
         **more,
     }
-    parts = (base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+
+
+def compact(header: dict[str, str], body: dict[str, Any], sign: Callable[[bytes], bytes]) -> str:
+    parts = (base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, body))
     signing_input = ".".join(parts)
-    return f"{signing_input}.{base64url(hmac.digest(key, signing_input.encode(), 'sha256'))}"
+    return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
+
+
+def token(secret: str = SECRET, **more: Any) -> str:
+    key = derive_key(secret, AUDIENCE)
+    header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(key)}
+    return compact(header, claims(**more), lambda data: hmac.digest(key, data, "sha256"))

@@ -14,13 +14,10 @@ export const deriveKey = (secret = SECRET) =>
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** A good token, unless `more` says otherwise. */
-export function token(more = {}, secret = SECRET) {
-  const key = deriveKey(secret);
-  const thumbprint = `{"k":"${key.toString("base64url")}","kty":"oct"}`;
-  const kid = createHash("sha256").update(thumbprint).digest("base64url");
+/** The claims of a good token, unless `more` says otherwise. */
+export function claims(more = {}) {
   const now = Math.floor(Date.now() / 1000);
-  const claims = {
+  return {
     iss: ISSUER,
     aud: AUDIENCE,
     sub: USER,
@@ -32,6 +29,19 @@ export function token(more = {}, secret = SECRET) {
     exp: now + 3600,
     ...more,
   };
-  const signingInput = `${encode({ alg: "HS256", typ: "at+jwt", kid })}.${encode(claims)}`;
-  return `${signingInput}.${createHmac("sha256", key).update(signingInput).digest("base64url")}`;
+}
+
+/** A compact JWS; `sign` takes the signing input and gives a Buffer. */
+export function compact(header, body, sign) {
+  const signingInput = `${encode(header)}.${encode(body)}`;
+  return `${signingInput}.${sign(signingInput).toString("base64url")}`;
+}
+
+/** A good token, unless `more` says otherwise. */
+export function token(more = {}, secret = SECRET) {
+  const key = deriveKey(secret);
+  const thumbprint = `{"k":"${key.toString("base64url")}","kty":"oct"}`;
+  const kid = createHash("sha256").update(thumbprint).digest("base64url");
+  const sign = (signingInput) => createHmac("sha256", key).update(signingInput).digest();
+  return compact({ alg: "HS256", typ: "at+jwt", kid }, claims(more), sign);
 }

@@ -38,7 +38,7 @@ const DATABASE = ["issue", "scope"];
 const HELP = `npm run bench: measures what authentication costs, and writes bench/RESULTS.md.
 
 Every figure is the median of interleaved rounds, and every comparison is a ratio measured in one run on one machine.
-It takes about MINUTES minutes. Let the machine rest meanwhile.
+It takes about three minutes. Let the machine rest meanwhile.
 
   npm run bench                     everything
   npm run bench -- --print          print the tables and leave bench/RESULTS.md as it is
