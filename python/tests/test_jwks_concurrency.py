@@ -3,6 +3,9 @@
 import asyncio
 import itertools
 import json
+import logging
+import os
+import signal
 import threading
 
 import pytest
@@ -230,7 +233,6 @@ def test_a_thread_does_not_wait_for_ever(impatient, monkeypatch):
 
 
 def test_a_lost_fetch_is_replaced_and_what_it_brings_late_is_not_used():
-    """As after a fork: the thread of the fetch is not in this process."""
     clock, fetch = Clock(), Fetch()
     keys = remote(fetch, clock)
     keys._attempt()
@@ -238,12 +240,71 @@ def test_a_lost_fetch_is_replaced_and_what_it_brings_late_is_not_used():
     assert keys._attempt() is keys._in_flight
     assert len(fetch) == 1, "6 seconds: still under way"
     clock.step(0.1)
+    assert keys._attempt() is None, "it has failed, and the next one is due in 5 seconds"
+    clock.step(5)
     keys._attempt()
     assert len(fetch) == 2
     fetch.end(answering(ES))
     assert keys.key_ids == ()
     fetch.end(answering(ED))
     assert keys.key_ids == ("ed",)
+
+
+def test_a_silent_issuer_gives_quick_answers_for_5_seconds_after_each_attempt(monkeypatch):
+    clock, fetch = Clock(), Fetch()
+    keys = remote(fetch, clock)
+    keys._attempt()
+    clock.step(5)
+    fetch.end(OUTAGE)
+    for _ in range(5):
+        assert keys._attempt() is None
+        clock.step(1)
+    assert keys._attempt() is not None
+    assert len(fetch) == 2
+
+
+@pytest.mark.parametrize("broken", [RuntimeError("the log is away")])
+def test_a_log_that_raises_keeps_nobody_waiting(monkeypatch, broken):
+    class Broken(logging.Filter):
+        def filter(self, record):
+            raise broken
+
+    fetch = Fetch()
+    keys = remote(fetch)
+    attempt = keys._attempt()
+    logger, filtered = logging.getLogger("jwt_auth_bridge"), Broken()
+    logger.addFilter(filtered)
+    try:
+        fetch.end(answering(ED))
+    finally:
+        logger.removeFilter(filtered)
+    assert attempt.done()
+    assert keys.key_ids == ("ed",)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_waits_neither_for_the_lock_nor_for_the_fetch_of_its_parent():
+    clock, fetch = Clock(), Fetch()
+    keys = remote(fetch, clock)
+    keys._attempt()
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with keys._lock:
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        attempt = keys._attempt()
+        os._exit(0 if attempt is not None and len(fetch) == 2 else 1)
+    done.set()
+    holder.join()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_lost_fetch_of_stale_keys_waits_for_the_cool_down():

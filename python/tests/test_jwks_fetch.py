@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pairs import ED, ES, key_set
 from servers import dripping, raw, serving, silent, whole
 
-from jwt_auth_bridge import InvalidTokenError, KeySetUnavailableError, Verifier
+from jwt_auth_bridge import InvalidTokenError, KeySetUnavailableError, Verifier, _jwks_fetch
 from jwt_auth_bridge._jwks_fetch import fetch_key_set
 from jwt_auth_bridge.jwks import judge_response
 from signer import AUDIENCE, ISSUER, NOW
@@ -55,6 +55,7 @@ def test_a_good_answer_and_what_was_asked(monkeypatch):
     assert sorted(headers, key=str.lower) == [
         "Accept-Encoding: identity",
         "Accept: application/jwk-set+json, application/json",
+        "Cache-Control: no-cache",
         "Connection: close",
         f"Host: localhost:{server.port}",
         "User-Agent: jwt-auth-bridge",
@@ -103,6 +104,7 @@ NO_HTTP = "the answer is no whole answer of HTTP"
             "the body is compressed, and nobody asked for that",
         ),
         (raw(JSON + b"Content-Length: 9999\r\n\r\n" + SET), "the body ends before its stated length"),
+        (raw(JSON + b"Content-Length: -1\r\n\r\n" + SET), NO_HTTP),
         (raw(CHUNKED + b"ffff\r\n" + SET), NO_HTTP),
         (raw(b""), NO_HTTP),
         (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), NO_HTTP),
@@ -174,6 +176,25 @@ def test_no_thread_can_be_started(monkeypatch):
     assert fetch("http://127.0.0.1:9/jwks") == "no thread could be started"
 
 
+def test_an_address_that_answers_nothing_leaves_time_for_the_next(monkeypatch):
+    """The first of two addresses drops what it is sent, as behind a broken AAAA record."""
+    tried, connect = [], socket.create_connection
+
+    def dropping(address, timeout):
+        tried.append((address, timeout))
+        if address[0] == "192.0.2.1":
+            raise TimeoutError
+        return connect(address, timeout)
+
+    with serving(whole(SET)) as server:
+        found = [(2, 1, 6, "", (host, server.port)) for host in ("192.0.2.1", "127.0.0.1")]
+        monkeypatch.setattr(_jwks_fetch, "getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(_jwks_fetch, "create_connection", dropping)
+        assert fetch(server.url) == ["ed"]
+    (_, first), (_, second) = tried
+    assert first * 1.9 < second
+
+
 def test_an_ipv6_address_has_brackets_in_the_url_and_the_host_and_nowhere_else(monkeypatch):
     asked, connect = [], socket.create_connection
     with serving(whole(SET)) as server:
@@ -182,7 +203,7 @@ def test_an_ipv6_address_has_brackets_in_the_url_and_the_host_and_nowhere_else(m
             asked.append(address)
             return connect(("127.0.0.1", server.port), *rest)
 
-        monkeypatch.setattr(socket, "create_connection", elsewhere)
+        monkeypatch.setattr(_jwks_fetch, "create_connection", elsewhere)
         assert fetch("http://[::1]:3000/jwks") == ["ed"]
     assert asked == [("::1", 3000)]
     assert b"\r\nHost: [::1]:3000\r\n" in server.requests[0]

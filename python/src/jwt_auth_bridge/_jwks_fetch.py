@@ -8,12 +8,14 @@ Deliberately not done: no redirect is followed, no proxy of the environment is u
 """
 
 import errno
+import re
 import ssl
 import threading
+import time
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from socket import SHUT_RDWR, socket
+from socket import SHUT_RDWR, SOCK_STREAM, create_connection, getaddrinfo, socket
 from typing import Final
 
 from .errors import KeySetUnavailableError
@@ -23,12 +25,15 @@ from .profile import KEY_SET_TIMEOUT, MAX_KEY_SET_BYTES
 _HEADERS: Final = {
     "Accept": "application/jwk-set+json, application/json",
     "Accept-Encoding": "identity",
+    "Cache-Control": "no-cache",
     "Connection": "close",
     "User-Agent": "jwt-auth-bridge",
 }
 
 
 _THREAD: Final = "jwt-auth-bridge key set"
+
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 
 
 def fetch_key_set(url: str, timeout: float = KEY_SET_TIMEOUT) -> Future[Response]:
@@ -100,6 +105,8 @@ class _Fetch:
             if scheme == "https"
             else HTTPConnection(host, port, timeout=self._timeout)
         )
+        # Each address gets its share of the time: one that answers nothing leaves some for the next.
+        connection._create_connection = self._connect  # type: ignore[attr-defined]
         try:
             connection.connect()
             self._socket = connection.sock
@@ -111,6 +118,20 @@ class _Fetch:
         finally:
             connection.close()
 
+    def _connect(self, address: tuple[str, int], *_: object) -> socket:
+        end = time.monotonic() + self._timeout
+        known = list(dict.fromkeys(str(found[4][0]) for found in getaddrinfo(*address, type=SOCK_STREAM)))
+        for left in range(len(known), 0, -1):
+            try:
+                share = max((end - time.monotonic()) / left, 0.01)
+                connected = create_connection((known[-left], address[1]), share)
+            except OSError as error:
+                reason = error
+                continue
+            connected.settimeout(self._timeout)
+            return connected
+        raise reason if known else OSError("no address")
+
 
 def _read(response: HTTPResponse) -> Response:
     kind, age = response.getheader("content-type"), response.getheader("cache-control")
@@ -118,6 +139,9 @@ def _read(response: HTTPResponse) -> Response:
         return Response(response.status, kind, age, b"")
     if (response.getheader("content-encoding") or "identity").lower() != "identity":
         raise failure("the body is compressed, and nobody asked for that")
+    length = response.getheader("content-length")
+    if length is not None and not _DIGITS.fullmatch(length):
+        raise failure("the answer is no whole answer of HTTP")
     body = response.read(MAX_KEY_SET_BYTES + 1)
     # RFC 9112 §8: an answer that ends before its stated length is no answer.
     if len(body) <= MAX_KEY_SET_BYTES and response.length:

@@ -10,8 +10,10 @@ Deliberately not done: nothing in a token but its ``kid`` has a part in what is 
 import asyncio
 import logging
 import math
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -63,9 +65,17 @@ class RemoteKeySet:
         self._keys = _NONE
         self._fresh_until = -math.inf
         self._attempted_at = -math.inf
+        self._failed_at = -math.inf
         self._in_flight: Future[None] | None = None
         # Why the last attempt failed, as a sentence; None where it succeeded.
         self._failed: str | None = None
+        _REMOTES.add(self)
+
+    def forget_attempt(self) -> None:
+        """Begins anew in a forked process, which has neither its parent's thread nor who held the lock."""
+        self._lock = threading.RLock()
+        self._in_flight = None
+        self._attempted_at = self._failed_at = -math.inf
 
     @property
     def key_ids(self) -> tuple[str, ...]:
@@ -135,11 +145,17 @@ class RemoteKeySet:
         """Gives the fetch that is under way, or starts the one that is due."""
         now, lost = self._clock(), self._in_flight
         if lost is not None and now - self._attempted_at > _PATIENCE:
-            # A forked process has no thread of its parent: the fetch is given up for lost.
+            # Its own time is long over, and it has not ended: the fetch is given up for lost.
             self._fail(lost, _TOO_LATE)
         with self._lock:
-            gap = KEY_SET_COOL_DOWN if self._keys else KEY_SET_RETRY
-            if self._in_flight is None and now - self._attempted_at >= gap:
+            # With no key in hand the shorter gap begins where the failed attempt ended: else, while an issuer
+            # answers nothing, there would always be a fetch to wait for, and never a quick answer.
+            gap, since = (
+                (KEY_SET_COOL_DOWN, self._attempted_at)
+                if self._keys
+                else (KEY_SET_RETRY, max(self._attempted_at, self._failed_at))
+            )
+            if self._in_flight is None and now - since >= gap:
                 self._attempted_at = now
                 attempt: Future[None] = Future()
                 self._in_flight = attempt
@@ -151,6 +167,7 @@ class RemoteKeySet:
         try:
             status, kind, cache_control, body = answer.result()
             keys = judge_response(status, kind, body).keys
+            age = cache_age(cache_control)
         except Exception as error:
             known = isinstance(error, KeySetUnavailableError)
             self._fail(attempt, str(error) if known else f"no connection ({type(error).__name__})")
@@ -159,10 +176,11 @@ class RemoteKeySet:
             if self._in_flight is not attempt:
                 return
             self._in_flight = self._failed = None
-            changed = self._hold(keys, self._clock() + cache_age(cache_control))
+            changed = self._hold(keys, self._clock() + age)
+        # Before the log, which may be slow or raise.
+        attempt.set_result(None)
         if changed:
             self._announce()
-        attempt.set_result(None)
 
     def _fail(self, attempt: Future[None] | None, reason: str) -> None:
         failed = f"the key set at {without_query(self.url)} can not be used: {reason}"
@@ -171,8 +189,9 @@ class RemoteKeySet:
                 return
             self._in_flight = None
             self._failed = failed
-        LOGGER.warning("%s", failed)
+            self._failed_at = self._clock()
         attempt.set_result(None)
+        LOGGER.warning("%s", failed)
 
     def _hold(self, keys: Mapping[str, VerificationKey], fresh_until: float) -> bool:
         changed = keys.keys() != self._keys.keys()
@@ -183,3 +202,15 @@ class RemoteKeySet:
 
     def _announce(self) -> None:
         LOGGER.info("key IDs %s", list_key_ids(self._keys))
+
+
+_REMOTES: Final[weakref.WeakSet[RemoteKeySet]] = weakref.WeakSet()
+
+
+def _forget_attempts() -> None:
+    for remote in list(_REMOTES):
+        remote.forget_attempt()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forget_attempts)

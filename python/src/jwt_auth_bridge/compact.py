@@ -145,7 +145,8 @@ def parse_json_object(source: bytes) -> dict[str, Any]:
     return value
 
 
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The last quote may be missing: else a text of open strings would be gone through once for each of them.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
 def _depth(text: str) -> int:

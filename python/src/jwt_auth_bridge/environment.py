@@ -14,7 +14,7 @@ from .errors import ConfigurationError
 from .jwks import judge_key_set_url
 from .key_source import judge_key_set
 from .keys import TRIM, derive_keys, reduce_issuer, secrets_in_force
-from .profile import ALGORITHM
+from .profile import ALGORITHM, MAX_KEY_SET_BYTES
 
 
 class EnvironmentOptions(TypedDict, total=False):
@@ -70,6 +70,10 @@ def from_environment(environ: Mapping[str, str]) -> EnvironmentOptions:
         raise ConfigurationError(
             "JWT_BRIDGE_AUDIENCE is not set; set it to this API's identifier, as on the issuing side"
         )
+    try:
+        audience.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("JWT_BRIDGE_AUDIENCE is no UTF-8 text; set it to plain text") from None
     issuer = environ.get("JWT_BRIDGE_ISSUER") or reduce_issuer(environ.get("BETTER_AUTH_URL", ""))
     options: EnvironmentOptions = {"issuer": issuer, "audience": audience}
     if secrets:
@@ -137,7 +141,8 @@ def _read_keys(environ: Mapping[str, str]) -> dict[str, Any] | None:
 
 def _read_file(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        with Path(name).open("rb") as file:
+            return file.read(MAX_KEY_SET_BYTES + 1)
     except (OSError, ValueError) as error:
         code = errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)
         raise ConfigurationError(

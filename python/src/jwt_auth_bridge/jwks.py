@@ -189,7 +189,10 @@ def judge_response(status: int, content_type: str | None, body: bytes) -> KeySet
 FETCHED_ALGORITHMS: Final = PUBLIC_KEY_ALGORITHMS
 """The allow-list of a fetched set: its content must not widen it."""
 
-_MAX_AGE: Final = re.compile(r"max-age=0*([0-9]+)", re.IGNORECASE | re.ASCII)
+_MAX_CACHE_CONTROL: Final = 1024
+"""Characters; a header that is longer says nothing. Few enough digits for int(), too."""
+
+_MAX_AGE: Final = re.compile(r"max-age=([0-9]+)", re.IGNORECASE | re.ASCII)
 _NO_CACHE: Final = re.compile(r"no-(?:store|cache)(?:=.*)?", re.IGNORECASE | re.ASCII)
 
 
@@ -197,7 +200,7 @@ def cache_age(cache_control: str | None) -> int:
     """Says for how long a fetched key set is fresh (RFC 9111 §5.2), in whole seconds.
 
     The first valid ``max-age``, 30 to 3600; 30 for ``no-store`` and ``no-cache``; 300 where nothing valid is
-    said.
+    said, or more than 1024 characters are.
 
     Args:
         cache_control: the value of the answer's ``Cache-Control``, or ``None`` where it has none.
@@ -206,12 +209,13 @@ def cache_age(cache_control: str | None) -> int:
         >>> cache_age("public, max-age=600")
         600
     """
-    directives = [each.strip(" \t") for each in (cache_control or "").split(",")]
+    if cache_control is None or len(cache_control) > _MAX_CACHE_CONTROL:
+        return DEFAULT_KEY_SET_AGE
+    directives = [each.strip(" \t") for each in cache_control.split(",")]
     if any(map(_NO_CACHE.fullmatch, directives)):
         return MIN_KEY_SET_AGE
     for stated in filter(None, map(_MAX_AGE.fullmatch, directives)):
-        # Nine digits are enough: int() refuses thousands of them.
-        return min(max(int(stated[1][:9]), MIN_KEY_SET_AGE), MAX_KEY_SET_AGE)
+        return min(max(int(stated[1]), MIN_KEY_SET_AGE), MAX_KEY_SET_AGE)
     return DEFAULT_KEY_SET_AGE
 
 

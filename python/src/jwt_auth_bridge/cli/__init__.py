@@ -1,6 +1,6 @@
 """The command ``python -m jwt_auth_bridge``, the same as ``npx jwt-auth-bridge`` in the other language.
 
-Annex: imports the core, and no framework.
+Annex: imports the core; ``routes`` alone needs FastAPI, and imports it when it runs.
 """
 
 import argparse
@@ -9,9 +9,12 @@ from collections.abc import Sequence
 
 from .inspect import add_inspect
 from .key import add_key
+from .routes import add_routes
 from .verify import add_verify
 
-DESCRIPTION = "Verify and explain the access tokens of jwt-auth-bridge, and print an API's keys."
+DESCRIPTION = (
+    "Verify and explain the access tokens of jwt-auth-bridge, print an API's keys, and list an app's routes."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_verify(commands)
     add_inspect(commands)
     add_key(commands)
-    options = parser.parse_args(arguments)
+    add_routes(commands)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # argparse itself would repeat them, and one may be a secret.
+        parser.error(f"{len(unknown)} unknown argument{'s' if len(unknown) > 1 else ''}; see --help")
     try:
         return int(options.run(options))
     except BrokenPipeError:

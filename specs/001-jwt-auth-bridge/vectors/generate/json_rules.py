@@ -127,6 +127,8 @@ def strict_json(rule: str, code: str, part: str) -> None:
     refuse(rule, "depth-65-objects", law, token(member(f'"x":{objects}')), code)
     refuse(rule, "depth-2000", law, token(member(f'"x":{"[" * 2000}{"]" * 2000}')), code)
     refuse(rule, "depth-unclosed", law, token("[" * 3000), code)
+    # A walk that begins anew at each quote takes seconds.
+    refuse(rule, "depth-unclosed-strings", law, token("[" * 65 + '"' + '\\"' * 2000), code)
     fine: dict[str, tuple[str, Any]] = {
         "depth-64": (f'"x":{"[" * 63}{"]" * 63}', None),
         "many-siblings": ('"x":[' + ",".join(["{}"] * 90) + "]", [{}] * 90),

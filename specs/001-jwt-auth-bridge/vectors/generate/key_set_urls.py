@@ -21,16 +21,21 @@ def cache_control() -> Json:
         "upper-case": "MAX-AGE=60", "mixed-case": "Max-Age=60", "after-another": "public, max-age=60", "before-another": "max-age=60, public",
         "between-others": "public, max-age=60, must-revalidate", "without-spaces": "public,max-age=60,immutable", "spaces-around": "  max-age=60  ",
         "tabs-around": "public,\tmax-age=60\t,x", "empty-directives": ",, max-age=60,", "private": "private, max-age=60", "leading-zeros": "max-age=0060",
-        "five-thousand-zeros": f"max-age={'0' * 5000}60", "s-maxage-beside": "s-maxage=600, max-age=60", "s-maxage-after": "max-age=60, s-maxage=600",
+        "a-thousand-zeros": f"max-age={'0' * 1000}60", "1024-characters": "max-age=60".ljust(1024), "s-maxage-beside": "s-maxage=600, max-age=60", "s-maxage-after": "max-age=60, s-maxage=600",
         "stale-while-revalidate": "max-age=60, stale-while-revalidate=600", "stale-if-error": "stale-if-error=86400, max-age=60",
         "unknown-extension": 'max-age=60, ext="x=y"', "quoted-comma-before": 'ext="a, b", max-age=60',
     }.items():
         case(name, law, value, 60)
     law = "RFC 9111 §1.2.2"
     for name, digits in {
-        "two-to-31": "2147483648", "two-to-64": "18446744073709551616", "hundred-digits": "9" * 100, "five-thousand-digits": "9" * 5000,
+        "two-to-31": "2147483648", "two-to-64": "18446744073709551616", "hundred-digits": "9" * 100, "a-thousand-digits": "9" * 1000,
     }.items():
         case(f"max-age-of-{name}", law, f"max-age={digits}", most)
+    law = "access-token.md 1.7, at most 1024 characters"
+    for name, value in {
+        "1025-characters": "max-age=60".ljust(1025), "five-thousand-zeros": f"max-age={'0' * 5000}60", "no-store-in-1025-characters": "no-store".rjust(1025),
+    }.items():
+        case(name, law, value, 300)
     law = "access-token.md 1.7, the first valid max-age"
     case("first-of-two", law, "max-age=60, max-age=600", 60)
     case("first-of-two-larger", law, "max-age=600, max-age=60", 600)
