@@ -21,6 +21,7 @@ beforeAll(async () => {
   idOfB = subjectOf(await tokenOf(b.page));
   owner = new pg.Client({ connectionString: stack.databaseUrl });
   await owner.connect();
+  await owner.query("SELECT set_config('app.user_id', $1, false)", [idOfB]);
   taskOfB = (await rowsOfB())[0].id;
 });
 afterAll(async () => {
@@ -28,6 +29,7 @@ afterAll(async () => {
   await Promise.all([a?.close(), b?.close()]);
 });
 
+/** In a session that names B: row-level security is forced upon the tables' owner as well. */
 async function rowsOfB() {
   return (await owner.query("SELECT * FROM api.task WHERE user_id = $1 ORDER BY id", [idOfB])).rows;
 }
@@ -128,7 +130,10 @@ test("the API's role cannot read Better Auth's tables, nor change its own", asyn
     ]) {
       await expect(api.query(statement), statement).rejects.toMatchObject({ code: "42501" });
     }
-    expect((await api.query("SELECT count(*) FROM task")).rows).toHaveLength(1);
+    expect((await api.query("SELECT * FROM task")).rows).toEqual([]);
+    await api.query("SELECT set_config('app.user_id', $1, false)", [idOfA]);
+    const owners = (await api.query("SELECT DISTINCT user_id FROM task")).rows;
+    expect(owners).toEqual([{ user_id: idOfA }]);
   } finally {
     await api.end();
   }

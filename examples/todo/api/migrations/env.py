@@ -1,7 +1,8 @@
 """Runs the migrations of schema ``api`` as the owner of the database (``DATABASE_URL``).
 
-The version table lives in schema ``api`` too, and autogenerate is shown that schema only: it can neither see
-nor drop Better Auth's tables next door.
+The version table lives in schema ``api`` too, and autogenerate is shown that schema only. Better Auth's next
+door are left alone even if a model should come to describe one of them: nothing here creates, changes or
+drops them. ``jwt_auth_bridge.alembic`` also brings ``op.enable_owner_rls``.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from jwt_auth_bridge.alembic import leave_better_auth
 from todo_api.models import SCHEMA, Base
 
 LOCK = 8_274_431_106
@@ -28,6 +30,7 @@ def migrate(connection: Connection) -> None:
         version_table_schema=SCHEMA,
         include_schemas=True,
         include_name=lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+        include_object=leave_better_auth(schema="auth"),
     )
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

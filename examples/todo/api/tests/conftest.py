@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,8 +22,10 @@ from proxy import Proxy
 from starlette.testclient import TestClient
 
 from jwt_auth_bridge.fastapi import Bridge
+from jwt_auth_bridge.sqlalchemy import rls_policy
 from todo_api.app import create_app
 from todo_api.database import Database
+from todo_api.models import Task
 from todo_api.settings import Settings
 
 API = Path(__file__).parents[1]
@@ -68,6 +71,20 @@ async def fetch(url: str, query: str, *values: object) -> list[asyncpg.Record]:
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """A fresh database with Better Auth's schema next door, set up and migrated as ``npm start`` does it."""
+    with fresh_databases() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="session")
+def unwalled() -> Iterator[Databases]:
+    """Another one, without row-level security."""
+    with fresh_databases() as fresh:
+        run(execute(fresh.owner, *rls_policy(Task).disable))
+        yield fresh
+
+
+@contextmanager
+def fresh_databases() -> Iterator[Databases]:
     server = os.environ.get("TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
     if not server:
         pytest.fail(
@@ -99,6 +116,11 @@ def databases() -> Iterator[Databases]:
 
 def set_up(call: str, owner: str, api: str) -> None:
     """Let the real set-up make schemas, role and rights; the role has a name that nobody else uses."""
+    done = try_set_up(call, owner, api)
+    assert done.returncode == 0, done.stderr
+
+
+def try_set_up(call: str, owner: str, api: str) -> subprocess.CompletedProcess[str]:
     script = f"""
         const {{ provision, settleRights }} = await import(process.env.SET_UP);
         const {{ OWNER: owner, API: apiUrl }} = process.env;
@@ -106,7 +128,7 @@ def set_up(call: str, owner: str, api: str) -> None:
     """
     node = shutil.which("node")
     assert node, "These tests need Node.js, which makes the database's roles: install Node.js 20.9 or newer."
-    done = subprocess.run(
+    return subprocess.run(
         [node, "--input-type=module", "-e", script],
         env={
             **os.environ,
@@ -118,7 +140,6 @@ def set_up(call: str, owner: str, api: str) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
 
 
 def migrate(owner: str, *arguments: str) -> None:

@@ -72,7 +72,7 @@ def test_other_origins_are_told_nothing(client, alice, origin):
 
 
 class Broken(Database):
-    def transaction(self):
+    def transaction(self, _principal):
         raise RuntimeError("a mistake, with postgresql://todo_api:password@host in its words")
 
 

@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack
 import asyncpg
 import pytest
 from conftest import ALICE, Databases, execute, fetch, run
-from sqlalchemy import text
+from sqlalchemy import select
 
+from jwt_auth_bridge import Principal
 from todo_api.database import POOL_OVERFLOW, POOL_SIZE, Database, DatabaseUnavailableError
+from todo_api.models import Task
 
 TASKS = f"/api/{ALICE}/tasks"
 
@@ -97,13 +99,14 @@ def test_a_loss_in_the_middle_of_a_statement(proxied, proxy, alice, databases: D
 def test_a_pool_that_is_exhausted(databases: Databases):
     async def exhaust():
         database = Database(databases.api, patience=0.2)
+        alice = Principal.for_subject(ALICE)
         async with AsyncExitStack() as held:
             for _connection in range(POOL_SIZE + POOL_OVERFLOW):
-                session = await held.enter_async_context(database.transaction())
-                await session.execute(text("SELECT 1"))
+                session = await held.enter_async_context(database.transaction(alice))
+                await session.execute(select(Task.id))
             with pytest.raises(DatabaseUnavailableError):
-                async with database.transaction() as session:
-                    await session.execute(text("SELECT 1"))
+                async with database.transaction(alice) as session:
+                    await session.execute(select(Task.id))
         await database.close()
 
     run(exhaust())

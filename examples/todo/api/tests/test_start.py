@@ -49,6 +49,8 @@ def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
         ("API_DATABASE_URL", "mysql://u:hush-hush@h/d"),
         ("API_DATABASE_URL", "postgresql://u:hush-hush@h:99999/d"),
         ("API_DATABASE_URL", "postgresql://u:hush-hush@h"),
+        ("API_DATABASE_URL", "postgresql://u:hush-hush@h/d?sslmode=disable&pgbouncer=yes"),
+        ("API_DATABASE_URL", "postgresql://u:hush-hush@h/d?pgbouncer"),
         ("WEB_ORIGIN", ""),
         ("WEB_ORIGIN", "*"),
         ("WEB_ORIGIN", "null"),

@@ -10,6 +10,7 @@ from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from .database import DatabaseUnavailableError
@@ -24,6 +25,7 @@ logger = logging.getLogger("todo_api")
 def install_answers(app: FastAPI) -> None:
     """Register the handlers below."""
     app.add_exception_handler(TaskNotFoundError, _not_found)
+    app.add_exception_handler(IntegrityError, _refused_by_a_constraint)
     app.add_exception_handler(DatabaseUnavailableError, _database_unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
 
@@ -35,6 +37,15 @@ def answer(status: int, body: dict[str, object], headers: dict[str, str] | None 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:
     return answer(404, {"detail": "There is no such task", "error": "task_not_found"})
+
+
+async def _refused_by_a_constraint(request: Request, error: Exception) -> Response:
+    """A unique key or a reference knows rows that the caller may not see: it is answered like one of them."""
+    logger.warning(
+        "A constraint refused a statement: SQLSTATE %s",
+        getattr(getattr(error, "orig", None), "sqlstate", None),
+    )
+    return await _not_found(request, error)
 
 
 async def _database_unavailable(_request: Request, error: Exception) -> Response:

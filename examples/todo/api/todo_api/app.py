@@ -49,7 +49,7 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
     app.include_router(task_routes(bridge, tasks))
     install_answers(app)
 
-    bridge.protect(app)
+    bridge.protect(app, public=["GET /healthz"])
     # Each call puts a layer around the ones before.
     app.add_middleware(BodyLimit)
     app.add_middleware(LastResort)

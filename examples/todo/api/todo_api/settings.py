@@ -7,7 +7,7 @@ never its value: a database URL carries a password.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 class SettingsError(Exception):
@@ -19,7 +19,8 @@ class Settings:
     """The API's own settings.
 
     Attributes:
-        database_url: ``postgresql://todo_api:…@host:port/database``, a role that may touch ``api.task`` only.
+        database_url: ``postgresql://todo_api:…@host:port/database``, a role that may touch ``api.task`` only;
+            with ``?pgbouncer=true`` where that is what listens there.
         web_origin: the one origin that browsers may call from, ``scheme://host[:port]``.
     """
 
@@ -44,12 +45,18 @@ def _database_url(value: str) -> str:
         parts = urlsplit(value)
         usable = parts.scheme in ("postgres", "postgresql") and bool(parts.path.strip("/"))
         _ = parts.port
+        pgbouncer = parse_qs(parts.query, keep_blank_values=True).get("pgbouncer", ["true"])
     except ValueError:
         usable = False
     if not usable:
         raise SettingsError(
             "API_DATABASE_URL is no PostgreSQL URL with a database in it; write it as "
             "postgresql://todo_api:<password>@<host>:<port>/<database>."
+        )
+    if pgbouncer != ["true"]:
+        raise SettingsError(
+            "API_DATABASE_URL has a pgbouncer that is not true; write ?pgbouncer=true where pgbouncer in "
+            "transaction mode listens there, and leave it out where PostgreSQL does."
         )
     return value
 
