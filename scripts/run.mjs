@@ -21,7 +21,7 @@ const IMPATIENT = 1500;
 
 /**
  * Starts a program that goes on running. Its lines are shown with its name in front; `plain`: as they are; `quiet`: not;
- * `hide`: not those that match.
+ * `hide`: not those that match. `account`: as whom it runs, { uid, gid }, where not as ourselves.
  *
  * @returns {{ name: string, pid: number, exited: Promise<string>, running: () => boolean, lastLines: () => string,
  *   stop: (signal?: string) => Promise<void>, kill: () => Promise<void> }} exited resolves with how it ended.
@@ -30,9 +30,10 @@ export function startProgram(
   name,
   command,
   args,
-  { cwd, env, quiet = false, plain = false, hide, onLine } = {},
+  { cwd, env, account, quiet = false, plain = false, hide, onLine } = {},
 ) {
-  const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const stdio = ["ignore", "pipe", "pipe"];
+  const child = spawn(command, args, { ...account, cwd, env, detached: true, stdio });
   const lines = [];
   let running = true;
   const exited = new Promise((resolve) => {

@@ -8,8 +8,19 @@ import { hashOf, stamped } from "./stamp.mjs";
 
 /** Where suites write their reports. */
 const reports = path.join(cache, "reports");
-/** The older FastAPI versions that the package's tests run on too; the newest is in dev.txt. */
-const OLDER_FASTAPI = ["0.115", "0.136"];
+/** The older versions that what stands on them is tested on too; the newest ones are in dev.txt. */
+const OLDER = [
+  ...["0.115", "0.136"].map((version) => ({
+    name: `fastapi-${version}`,
+    what: `the annex for FastAPI on ${version}`,
+    tests: ["tests/fastapi", "tests/testing/test_acting.py", "tests/sqlalchemy/test_scope_dependency.py"],
+  })),
+  {
+    name: "sqlalchemy-2.0",
+    what: "the annex for SQLAlchemy on 2.0, with SQLModel",
+    tests: ["tests/sqlalchemy"],
+  },
+];
 
 /**
  * Every suite, in the order of running: { name, what, cwd, needs: ("postgres" | "chromium")[], prepare?, command, args,
@@ -19,8 +30,8 @@ export function allSuites() {
   return [
     vitest("scripts", "the set-up and start scripts", inRoot("scripts")),
     vitest("typescript", "the npm package", inRoot("typescript")),
-    pytest("python", "the Python package, newest FastAPI", inRoot("python")),
-    ...OLDER_FASTAPI.map(onFastapi),
+    pytest("python", "the Python package, on the newest FastAPI and SQLAlchemy", inRoot("python")),
+    ...OLDER.map(onOlder),
     pytest("differential", "both verifiers against each other", inRoot("e2e", "differential")),
     { ...pytest("api", "the example's API", api), needs: ["postgres"] },
     { ...vitest("e2e", "the whole walk, in a browser", inRoot("e2e")), needs: ["chromium"] },
@@ -65,15 +76,17 @@ function pytest(name, what, cwd) {
   };
 }
 
-/** The package's tests once more, with another FastAPI laid over the installed one. */
-function onFastapi(version) {
-  const requirements = inRoot("python", "requirements", `fastapi-${version}.txt`);
-  const overlay = path.join(cache, `fastapi-${version}`);
+/** Some of the package's tests once more, with older packages laid over the installed ones. */
+function onOlder({ name, what, tests }) {
+  const requirements = inRoot("python", "requirements", `${name}.txt`);
+  const overlay = path.join(cache, name);
+  const suite = pytest(`python-${name}`, what, inRoot("python"));
   return {
-    ...pytest(`python-fastapi-${version}`, `the Python package, FastAPI ${version}`, inRoot("python")),
+    ...suite,
+    args: [...suite.args, ...tests],
     env: { PYTHONPATH: overlay },
     prepare: ({ signal }) =>
-      stamped(`fastapi-${version}`, hashOf([requirements, python]), [overlay], async () => {
+      stamped(name, hashOf([requirements, python]), [overlay], async () => {
         fs.rmSync(overlay, { recursive: true, force: true });
         await installRequirements(requirements, ["--target", overlay, "--no-deps"], { signal });
       }),

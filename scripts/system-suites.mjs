@@ -2,6 +2,7 @@
 // entry of this list.
 
 import { languageSuites } from "./other-languages.mjs";
+import { pgbouncerSuite } from "./pgbouncer.mjs";
 
 /**
  * Every system suite, in the order of running: { name, what, run }. `run({ signal })` sets up what is missing, prints what
@@ -9,5 +10,5 @@ import { languageSuites } from "./other-languages.mjs";
  * install.
  */
 export function systemSuites() {
-  return [...languageSuites()];
+  return [...languageSuites(), pgbouncerSuite()];
 }

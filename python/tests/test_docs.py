@@ -1,7 +1,10 @@
 """The documents say what is there: codes, links, paths, dependencies, and the numbers that they show."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -75,6 +78,101 @@ def test_the_python_shown_runs():
     assert blocks
     for block in blocks:
         exec(block, {})
+
+
+# What docs/isolation.md says of its own blocks, beside the test that it shows.
+MORE_OF_ISOLATION = """
+import io
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.util.exc import CommandError
+from jwt_auth_bridge.sqlalchemy import ScopeError, rls_policy
+from models import Base, Project, Task
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("MAINTENANCE_DATABASE_URL", url)
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def test_jobs(engine):
+    import jobs
+    from labels import task_label
+
+    Base.metadata.create_all(engine)
+    with jobs.maintenance("rows of two users") as session:
+        for user in "alice", "bob":
+            project = Project(user_id=user, name="x")
+            session.add(project)
+            session.flush()
+            session.add(Task(user_id=user, project_id=project.id, title=f"a task of {user}"))
+        session.commit()
+    assert jobs.titles_of("alice", engine) == ["a task of alice"]
+    assert jobs.count_tasks() == 2
+    for query in select(Task), select(task_label):
+        with Session(engine) as nobody, pytest.raises(ScopeError):
+            nobody.execute(query)
+
+
+def test_the_migration():
+    out, names = io.StringIO(), {}
+    exec(Path("migrations/versions/0001_walls.py").read_text("utf-8"), names)
+    options = {"as_sql": True, "output_buffer": out}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    with Operations.context(context):
+        names["upgrade"]()
+        names["downgrade"]()
+    there, back = [rls_policy(model) for model in (Project, Task)], [rls_policy(Task), rls_policy(Project)]
+    wanted = [sql for policy in there for sql in policy.enable] + [sql for p in back for sql in p.disable]
+    assert [sql for sql in out.getvalue().split(";\\n\\n") if sql] == wanted
+
+
+@pytest.mark.parametrize("leave", [True, False])
+def test_autogenerate(engine, leave, tmp_path):
+    with engine.begin() as connection:
+        for name in "user", "session", "account", "verification", "jwks":
+            connection.exec_driver_sql(f'CREATE TABLE "{name}" (id TEXT PRIMARY KEY)')
+    Base.metadata.create_all(engine)
+    (tmp_path / "versions").mkdir()
+    env = Path("migrations/env.py").read_text("utf-8")
+    if not leave:
+        env = env.replace("include_object", "x_include_object")
+    (tmp_path / "env.py").write_text(env, "utf-8")
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    if leave:
+        command.check(config)
+    else:
+        with pytest.raises(CommandError, match="remove_table"):
+            command.check(config)
+"""
+
+
+def test_the_page_about_isolation_runs(tmp_path):
+    page = read("docs", "isolation.md")
+    blocks = re.findall(r'^```python title="(\S+)"\n(.*?)^```', page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == page.count("```python")
+    for name, text in [*blocks, ("test_more.py", MORE_OF_ISOLATION)]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
 
 
 def test_the_contract_agrees_with_the_registry():

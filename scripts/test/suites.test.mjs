@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { junitCounts, selectSuites, vitestCounts } from "../suites.mjs";
+import { systemSuites } from "../system-suites.mjs";
 
 test("pytest's report", () => {
   const xml =
@@ -32,11 +33,17 @@ test("suites by name and by the beginning of a name", () => {
     "python",
     "python-fastapi-0.115",
     "python-fastapi-0.136",
+    "python-sqlalchemy-2.0",
     "differential",
     "api",
     "e2e",
   ]);
-  expect(names("python")).toEqual(["python", "python-fastapi-0.115", "python-fastapi-0.136"]);
+  expect(names("python-fastapi")).toEqual(["python-fastapi-0.115", "python-fastapi-0.136"]);
   expect(names("e2e", "typescript")).toEqual(["typescript", "e2e"]);
   expect(selectSuites(["pyhton"]).unknown).toEqual(["pyhton"]);
+});
+
+test("the system suites", () => {
+  expect(systemSuites().map(({ name }) => name)).toEqual(["go", "java", "ruby", "pgbouncer"]);
+  expect(selectSuites(["pgb"], systemSuites()).chosen.map(({ name }) => name)).toEqual(["pgbouncer"]);
 });
