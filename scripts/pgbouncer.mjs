@@ -24,8 +24,8 @@ const PROGRAMS = ["pgbouncer", "/usr/sbin/pgbouncer"];
 const RANDOM = inRoot("python", "tests", "sqlalchemy", "test_scope_random.py");
 const LEAKS = inRoot("e2e", "pgbouncer");
 /** What makes the setting the transaction's, and what would leave it in the connection. */
-const LOCAL = "func.set_config(SETTING, scope.subject, True)";
-const LASTING = "func.set_config(SETTING, scope.subject, False)";
+const LOCAL = 'func.set_config(SETTING, bindparam("subject", type_=String), True)';
+const LASTING = 'func.set_config(SETTING, bindparam("subject", type_=String), False)';
 
 /** The system suite. */
 export function pgbouncerSuite() {
