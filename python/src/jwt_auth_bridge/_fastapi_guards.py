@@ -6,7 +6,7 @@ Scheme Object", RFC 6750 §2.1.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Depends, Path
 from fastapi.openapi.models import HTTPBearer
@@ -18,38 +18,76 @@ from .verifier import Principal
 
 Found = TypeVar("Found", Principal, Principal | None)
 
+_MARK: Final = "_jwt_auth_bridge_guard"
+
 
 class Guard(SecurityBase, Generic[Found]):
     """One dependency; an instance of ``SecurityBase``, because that is what FastAPI lists in OpenAPI.
 
     It may have to wait for a key that is fetched; it never blocks the event loop.
 
+    Args:
+        decide: a method of a bridge, or a function bound to one.
+        label: what the guard is called where routes are listed.
+        parameter: the path parameter that it holds against the token, if it holds one.
+
     Example:
         >>> async def nobody(scope: Scope) -> None: ...
-        >>> Guard(nobody).scheme_name
+        >>> Guard(nobody, "nobody").scheme_name
         'bearer'
     """
 
-    def __init__(self, decide: Callable[[Scope], Awaitable[Found]]) -> None:
+    def __init__(
+        self, decide: Callable[[Scope], Awaitable[Found]], label: str, parameter: str | None = None
+    ) -> None:
         self.model = HTTPBearer(bearerFormat="JWT", description="The access token of the web app's user.")
         self.scheme_name = "bearer"
+        self.label = label
+        self.parameter = parameter
+        self.bridge: object = getattr(decide, "__self__", None)
         self._decide: Callable[[Scope], Awaitable[Found]] = decide
 
     async def __call__(self, connection: HTTPConnection) -> Found:
         return await self._decide(connection.scope)
 
 
-def path_guard(guard: Guard[Principal], name: str) -> Callable[..., object]:
+def path_guard(
+    guard: Guard[Principal], name: str, description: str, kind: type | None = None
+) -> Callable[..., object]:
     """Makes a dependency of two steps: the inner one decides, the outer one declares the path parameter.
 
     FastAPI asks the inner one before it validates what the outer one declares. In one step, a route without
     the parameter would answer 422 before anybody asked for a token.
+
+    Args:
+        guard: the inner step.
+        name: of the path parameter.
+        description: of the path parameter, in OpenAPI.
+        kind: the type in which the dependency gives the parameter; by default it gives the principal.
     """
 
     async def path_user(
         principal: Annotated[Principal, Depends(guard)],
-        user_id: Annotated[str, Path(alias=name, description="The user's ID, the one in the token.")],
+        value: Annotated[str, Path(alias=name, description=description)],
     ) -> Principal:
         return principal
 
-    return path_user
+    async def path_user_as(
+        principal: Annotated[Principal, Depends(guard)],
+        value: Annotated[kind or str, Path(alias=name, description=description)],  # type: ignore[valid-type]
+    ) -> object:
+        return value
+
+    made = path_user if kind is None else path_user_as
+    made.__dict__[_MARK] = guard
+    return made
+
+
+def is_guard(value: object) -> bool:
+    """Tells whether this is a dependency that ``Depends`` belongs around.
+
+    Example:
+        >>> is_guard(print)
+        False
+    """
+    return isinstance(value, Guard) or isinstance(getattr(value, "__dict__", {}).get(_MARK), Guard)

@@ -4,24 +4,35 @@ Private half of the annex ``fastapi``. FastAPI reads and parses a body before it
 decision is taken where the body comes from: in ``receive``. By then the router has put the matched route
 into the scope. Law: ``access-token.md`` "HTTP answers"; the ASGI specification, HTTP and Lifespan.
 
-It takes no decision of its own: it asks the bridge what the route's guards would say.
+It takes no decision of its own: it asks the route's guards, and the audit before it lets anything through.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ._fastapi_audit import judge
+from ._fastapi_guards import Guard
 from ._fastapi_refusal import LOGGER, Refused
-from ._fastapi_routes import guards_of, is_plain, matched_route, taken_elsewhere, walk
+from ._fastapi_routes import guards_of, matched_route, overrides_of
+from ._fastapi_tree import watched
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from .fastapi import Bridge
 
+_KNOWN_ROUTES: Final = 4096
+"""Routes whose guards are kept; an app that makes its routes as it runs must not fill the memory."""
+
 
 class Protection:
     """Pure ASGI middleware of one bridge around one app, innermost of the app's own.
+
+    Args:
+        app: what is called next.
+        bridge: whose guards decide here.
+        owner: the FastAPI app whose routes are audited.
+        public: what needs no guard, as ``Bridge.protect`` takes it.
 
     Example:
         >>> from .fastapi import Bridge
@@ -32,16 +43,18 @@ class Protection:
         ... )
         >>> from fastapi import FastAPI
         >>> app = FastAPI()
-        >>> Protection(app, bridge=bridge, owner=app).audit({}) is None
+        >>> Protection(app, bridge=bridge, owner=app, public=()).audit({}) is None
         True
     """
 
-    def __init__(self, app: ASGIApp, *, bridge: "Bridge", owner: Any) -> None:
+    def __init__(self, app: ASGIApp, *, bridge: "Bridge", owner: Any, public: tuple[str, ...]) -> None:
         self._app = app
         self._bridge = bridge
         self._owner = owner
-        self._guards = (bridge.path_user, bridge.current_user, bridge.optional_user)
-        self._audited: dict[object, str] = {}
+        self._watched: list[tuple[Any, list[Any]]] = []
+        # By what the path holds before this app's own part of it, where it is mounted.
+        self._faults: dict[object, str] = {}
+        self._guards: dict[int, tuple[Any, list[Guard[Any]]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._bridge._announce(protected=True)
@@ -58,37 +71,24 @@ class Protection:
             await self._guarded(scope, receive, send)
 
     def audit(self, scope: Scope) -> ConfigurationError | None:
-        """Refuses routes under ``path_user`` that have no place for the user; again when routes were added.
+        """Judges all routes once, and again when one was added anywhere below.
 
         Args:
-            scope: the first event; where this app is mounted, its ``path_params`` come from the mount.
+            scope: the event; where this app is mounted, its ``path_params`` come from the mount.
         """
-        outer = scope.get("path_params") or {}
-        # A route added later below a router or a mount changes no count; its guard refuses it when asked.
-        state = (len(self._owner.routes), *outer)
-        if state not in self._audited:
-            faults = "; ".join(self._faults(outer))
-            self._audited[state] = faults
-            if faults:
-                LOGGER.error("%s", faults)
-        return ConfigurationError(self._audited[state]) if self._audited[state] else None
-
-    def _faults(self, outer: dict[str, Any]) -> Iterator[str]:
-        name = self._bridge._path_parameter
-        for route, path, convertors in walk(self._owner.routes):
-            if self._bridge.path_user not in guards_of(route, self._guards):
-                continue
-            from_mount = name not in convertors and type(outer.get(name)) is str
-            if not from_mount and not is_plain(name, convertors):
-                yield (
-                    f"{path} is guarded by path_user, but its path has no plain {{{name}}}: name the"
-                    " parameter in the path without a convertor, or guard the route with current_user"
-                )
-            elif source := taken_elsewhere(route, name):
-                yield (
-                    f"{path} is guarded by path_user, but takes {name} from the {source}, where a caller"
-                    " can write anybody's: use the principal's subject, or give the parameter another name"
-                )
+        for owner, known in self._watched:
+            if owner.routes != known:
+                self._faults.clear()
+                self._guards.clear()
+                break
+        outer = scope.get("path_params")
+        state = tuple((name, type(value)) for name, value in outer.items()) if outer else ()
+        if state not in self._faults:
+            self._watched = watched(self._owner)
+            self._faults[state] = str(judge(self._owner, self._bridge, outer=outer) or "")
+            if self._faults[state]:
+                LOGGER.error("%s", self._faults[state])
+        return ConfigurationError(self._faults[state]) if self._faults[state] else None
 
     async def decide(self, scope: Scope) -> bool:
         """Asks the guards of the matched route.
@@ -103,14 +103,22 @@ class Protection:
         methods = getattr(route, "methods", None)
         if methods and scope.get("method", "") not in methods:
             return False  # answered with 405, by no endpoint
-        found = guards_of(route, self._guards, scope)
-        if self._bridge.path_user in found:
-            await self._bridge._authorize_path(scope)
-        elif self._bridge.current_user in found:
-            await self._bridge._authenticate(scope)
-        elif found:
-            await self._bridge._authenticate_optional(scope)
+        for guard in self._guards_of(route, scope):
+            await guard._decide(scope)
         return getattr(route, "dependant", None) is not None
+
+    def _guards_of(self, route: Any, scope: Scope) -> list[Guard[Any]]:
+        """The bridge's own guards; looked for once per route, as long as nothing is overridden."""
+        known = self._guards.get(id(route))
+        overridden = overrides_of(route, scope)
+        if known is not None and known[0] is route and not overridden:
+            return known[1]
+        found = [guard for guard in guards_of(route, scope) if guard.bridge is self._bridge]
+        if not overridden:
+            if len(self._guards) >= _KNOWN_ROUTES:
+                self._guards.clear()
+            self._guards[id(route)] = (route, found)
+        return found
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         decided = replaced = False

@@ -77,10 +77,10 @@ def prepare_answer(scope: Scope) -> None:
         handlers[0].setdefault(Refused, _handle)
 
 
-def log_refusal(scope: Scope, error: BridgeError, level: int) -> None:
-    """Writes one line on a refusal: method, route template, code and hint.
+def log_refusal(scope: Scope, error: BridgeError, level: int, reason: str = "") -> None:
+    """Writes one line on a refusal: method, route template, code and hint, and the app's own reason.
 
-    The record carries the four also as attributes ``method``, ``route``, ``code`` and ``hint``.
+    The record carries the first four also as attributes ``method``, ``route``, ``code`` and ``hint``.
 
     Example:
         >>> from .errors import MissingTokenError
@@ -93,7 +93,8 @@ def log_refusal(scope: Scope, error: BridgeError, level: int) -> None:
             "code": error.code,
             "hint": error.hint,
         }
-        LOGGER.log(level, "refused %s %s: %s: %s", *said.values(), extra=said)
+        ending = f" Reason: {reason}" if reason else ""
+        LOGGER.log(level, "refused %s %s: %s: %s%s", *said.values(), ending, extra=said)
 
 
 async def _handle(connection: HTTPConnection, refused: Any) -> Response | None:

@@ -1,17 +1,20 @@
-"""What FastAPI knows about a request's route: the one room that reads FastAPI's own data.
+"""What FastAPI knows about a request's route.
 
 Private half of the annex ``fastapi``. Here is found which route serves a request, what guards it once its
-routers, includes and overrides are counted, and whether its path can hold a user. Law: FastAPI 0.115 to
+routers, includes and overrides are counted, and whether its path can hold a user; ``_fastapi_tree`` finds
+all routes of an app. Law: FastAPI 0.115 to
 0.136 copy the routes of an included router; from 0.137 on the copy is an *effective context*, and the
 route in the scope is the original, without the router's prefix and dependencies.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi.dependencies.utils import get_dependant
 from starlette.convertors import StringConvertor
 from starlette.types import Scope
+
+from ._fastapi_guards import Guard
 
 
 def matched_route(scope: Scope) -> Any:
@@ -69,12 +72,22 @@ def holds_user(scope: Scope, name: str) -> bool:
     return type(value) is str and "/" not in value
 
 
-def guards_of(route: Any, guards: Collection[Any], scope: Scope | None = None) -> set[Any]:
-    """Finds which of the guards stand anywhere in a route's dependencies.
+def overrides_of(route: Any, scope: Scope) -> Mapping[Any, Any]:
+    """Gives the ``dependency_overrides`` that FastAPI asks for this route: those of the app that owns it.
+
+    Example:
+        >>> overrides_of(None, {"type": "http"})
+        {}
+    """
+    owner = getattr(route, "dependency_overrides_provider", scope.get("app"))
+    return getattr(owner, "dependency_overrides", None) or {}
+
+
+def guards_of(route: Any, scope: Scope | None = None) -> list[Guard[Any]]:
+    """Finds the guards that stand anywhere in a route's dependencies, each once, of whatever bridge.
 
     Args:
         route: what ``matched_route`` or ``walk`` gives.
-        guards: the dependencies to look for.
         scope: the request, whose app's ``dependency_overrides`` then count as they do for FastAPI;
             ``None`` looks at the route as it was written.
 
@@ -82,22 +95,19 @@ def guards_of(route: Any, guards: Collection[Any], scope: Scope | None = None) -
 
     Example:
         >>> from fastapi import Depends, FastAPI
-        >>> def guard() -> None: ...
-        >>> app = FastAPI()
+        >>> async def nobody(scope: Scope) -> None: ...
+        >>> app, guard = FastAPI(), Guard(nobody, "nobody")
         >>> app.add_api_route("/", print, dependencies=[Depends(guard)])
-        >>> guards_of(app.routes[-1], [guard]) == {guard}
+        >>> guards_of(app.routes[-1]) == [guard]
         True
     """
     dependant = getattr(route, "dependant", None)
     if dependant is None:
-        return set()
-    overrides: Mapping[Any, Any] = {}
-    if scope is not None:
-        owner = getattr(route, "dependency_overrides_provider", scope.get("app"))
-        overrides = getattr(owner, "dependency_overrides", overrides)
-    found: set[Any] = set()
+        return []
+    overrides = {} if scope is None else overrides_of(route, scope)
+    found: list[Guard[Any]] = []
     expanded: set[Any] = set()
-    pending = list(dependant.dependencies)
+    pending = [*reversed(dependant.dependencies)]
     while pending:
         node = pending.pop()
         if overrides and node.call in overrides:
@@ -106,11 +116,26 @@ def guards_of(route: Any, guards: Collection[Any], scope: Scope | None = None) -
                 continue
             expanded.add(node.call)
             node = get_dependant(path=node.path, call=overrides[node.call])
-        for guard in guards:
-            if node.call is guard:
-                found.add(guard)
-        pending.extend(node.dependencies)
+        if isinstance(node.call, Guard) and node.call not in found:
+            found.append(node.call)
+        if node.dependencies:
+            pending.extend(reversed(node.dependencies))
     return found
+
+
+def nodes_of(dependant: Any) -> Iterator[Any]:
+    """Visits what FastAPI knows about a route's function and each of its dependencies, as written.
+
+    Example:
+        >>> list(nodes_of(None))
+        []
+    """
+    pending = [dependant]
+    while pending:
+        node = pending.pop()
+        if node is not None:
+            yield node
+            pending.extend(node.dependencies)
 
 
 def taken_elsewhere(route: Any, name: str) -> str | None:
@@ -127,52 +152,8 @@ def taken_elsewhere(route: Any, name: str) -> str | None:
         >>> taken_elsewhere(app.routes[-1], "user_id")
         'query'
     """
-    pending = [getattr(route, "dependant", None)]
-    while pending:
-        node = pending.pop()
-        if node is None:
-            continue
+    for node in nodes_of(getattr(route, "dependant", None)):
         for source in ("query", "header", "cookie", "body"):
             if any(name in (field.name, field.alias) for field in getattr(node, f"{source}_params")):
                 return source
-        pending.extend(node.dependencies)
     return None
-
-
-def walk(
-    routes: Iterable[Any], prefix: str = "", outer: Mapping[str, Any] | None = None
-) -> Iterator[tuple[Any, str, dict[str, Any]]]:
-    """Visits every route below an app, included and mounted ones too.
-
-    Yields:
-        The route as ``matched_route`` would give it, its full path, and the convertors of all parameters
-        in that path, those of mounts included (a mount's own ``path``, for the rest, is no plain string).
-
-    *Does not* see into an ASGI app that hides its ``routes``, for instance one wrapped by hand.
-
-    Example:
-        >>> from fastapi import FastAPI
-        >>> app, users = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
-        >>> users.add_api_route("/tasks", print)
-        >>> app.mount("/{user_id}", users)
-        >>> [(path, is_plain("user_id", convertors)) for _, path, convertors in walk(app.routes)]
-        [('/{user_id}/tasks', True)]
-    """
-    for listed in routes:
-        for route in _completed(listed):
-            path = prefix + (getattr(route, "path", None) or "")
-            convertors = {**(outer or {}), **(getattr(route, "param_convertors", None) or {})}
-            if isinstance(inner := getattr(route, "routes", None), list):
-                yield from walk(inner, path, convertors)
-            else:
-                yield route, path, convertors
-
-
-def _completed(route: Any) -> Iterator[Any]:
-    """Gives what an included router serves (FastAPI 0.137 and later), or the route itself."""
-    contexts = getattr(route, "effective_route_contexts", None)
-    if contexts is None:
-        yield route
-        return
-    for context in contexts():
-        yield getattr(context, "starlette_route", None) or context

@@ -134,6 +134,7 @@ def _refuse_insert(statement: Any, column: Any) -> Iterator[str]:
     conditions = list(_conjuncts(getattr(conflict, "update_whereclause", None)))
     if not any(_names_owner(each, column.table, column.key) for each in conditions):
         yield "what this INSERT does with a row that is already there can not be confined"
+        return
     names = {str(getattr(name, "key", name)).lower() for name in dict(conflict.update_values_to_set)}
     if names & {column.key.lower(), column.name.lower()}:
         yield f"{column.name} can be set to nothing but its user"

@@ -12,22 +12,21 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from types import MethodType
 from typing import Any, Final, cast
+from uuid import UUID
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.types import Scope
 
+from ._fastapi_audit import judge, judge_public, protections_of
+from ._fastapi_decide import Decisions
 from ._fastapi_guards import Guard, path_guard
 from ._fastapi_protect import Protection
-from ._fastapi_refusal import LOGGER, Refused, log_refusal, prepare_answer
-from ._fastapi_routes import holds_user
-from .bearer import parse_authorization
 from .environment import from_environment
-from .errors import BridgeError, ConfigurationError, ForbiddenError, MissingTokenError
-from .jwks import list_key_ids, without_query
+from .errors import ConfigurationError
 from .profile import DEFAULT_LEEWAY, DEFAULT_MAXIMUM_LIFETIME
 from .verifier import Principal, Verifier
 
@@ -36,10 +35,9 @@ __all__ = ["Bridge", "Principal"]
 DEFAULT_PATH_PARAMETER: Final = "user_id"
 
 _PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBERS: Final = count(1)
 
 
-class Bridge:
+class Bridge(Decisions):
     """The guards of one API, for ``Depends``.
 
     Args:
@@ -121,9 +119,7 @@ class Bridge:
             )
         if not callable(clock):
             raise ConfigurationError("clock must be a function that gives the time in seconds since 1970")
-        self._path_parameter = path_parameter
-        self._log_level = log_level
-        self._verifier = Verifier(
+        verifier = Verifier(
             issuer=issuer,
             audience=audience,
             secrets=secrets if secret is None else (secret,),
@@ -135,12 +131,14 @@ class Bridge:
             maximum_lifetime=maximum_lifetime,
             clock=clock,
         )
-        self._announced = False
-        # A number of its own: what one bridge has verified is nothing to another.
-        self._key = f"jwt_auth_bridge.{next(_NUMBERS)}"
-        self.current_user = Guard(self._authenticate)
-        self.optional_user = Guard(self._authenticate_optional)
-        self.path_user = path_guard(Guard(self._authorize_path), path_parameter)
+        super().__init__(verifier, path_parameter, log_level)
+        self.current_user = Guard(self._authenticate, "current_user")
+        self.optional_user = Guard(self._authenticate_optional, "optional_user")
+        inner = Guard(self._authorize_path, "path_user", path_parameter)
+        self.path_user = path_guard(inner, path_parameter, "The user's ID, the one in the token.")
+        # The parameters that this bridge holds against the token, and the guard that does; and guards made.
+        self._held = {path_parameter: "path_user"}
+        self._made: dict[tuple[object, ...], Callable[..., object]] = {}
 
     @classmethod
     def from_env(
@@ -210,24 +208,136 @@ class Bridge:
         """
         await self._verifier.prefetch()
 
-    def protect(self, app: FastAPI) -> None:
-        """Has every guarded route of an app decide before the first byte of a body is read.
+    def path_claim(self, name: str, *, claim: str) -> Callable[..., object]:
+        """Makes a guard that holds another path parameter against another claim, else 403.
 
-        Covers direct, included, mounted and later-added routes, and overrides. Whatever else is wrong with
-        a request to a guarded route, a caller without a good token gets the refusal and nothing else. A
-        route under ``path_user`` whose full path has no plain ``{user_id}`` stops the server at start; where
-        nothing runs the start, every request fails with the same message. Calling it again for the same
-        app changes nothing, so that a factory and its caller may both do it.
+        Both are text and compared exactly. From then on the audit asks every route with this parameter for
+        such a guard. The same arguments give the same object, the key for ``app.dependency_overrides``.
+
+        Args:
+            name: of the path parameter, a plain ``{org_id}``.
+            claim: name of the claim, which the web app adds to its tokens (``claims`` of ``jwtBridge()``).
+
+        Returns:
+            A dependency; gives the ``Principal``.
+
+        Raises:
+            ConfigurationError: not a name, or the parameter that ``path_user`` holds.
+
+        *Does not* compare the path's user: put ``path_user`` beside it where the path has both.
+        """
+        if not isinstance(name, str) or not _PARAMETER_NAME.fullmatch(name) or name == self._path_parameter:
+            raise ConfigurationError(
+                "path_claim() takes the name of a path parameter that path_user does not hold"
+            )
+        if not isinstance(claim, str) or not claim:
+            raise ConfigurationError('path_claim() takes the name of a claim, like claim="org"')
+        if (name, claim) not in self._made:
+            decide = _bound(self, partial(Decisions._authorize_claim, name=name, claim=claim))
+            guard = Guard(decide, f"path_claim({name})", name)
+            self._made[name, claim] = path_guard(guard, name, f"The {claim} in the token.")
+            self._held[name] = f"path_claim({name!r}, claim={claim!r})"
+        return self._made[name, claim]
+
+    def path_user_as(self, kind: type[int] | type[UUID]) -> Callable[..., Any]:
+        """Makes ``path_user`` for a route whose user ID is an integer or a UUID: gives the ID in that type.
+
+        Path and subject are compared as text first. The subject must be written as Python writes the value:
+        ``07`` is no integer here, and a UUID in capitals is none. The same type gives the same object.
+
+        Args:
+            kind: ``int`` or ``uuid.UUID``.
+
+        Returns:
+            A dependency, for ``user_id: Annotated[UUID, Depends(bridge.path_user_as(UUID))]``.
+
+        Raises:
+            ConfigurationError: another type.
+        """
+        if kind not in (int, UUID):
+            raise ConfigurationError("path_user_as() takes int or uuid.UUID")
+        if (kind,) not in self._made:
+            decide = _bound(self, partial(Decisions._authorize_typed, kind=kind))
+            guard = Guard(decide, f"path_user_as({kind.__name__})", self._path_parameter)
+            said = "The user's ID, the one in the token."
+            self._made[kind,] = path_guard(guard, self._path_parameter, said, kind)
+        return self._made[kind,]
+
+    def require(
+        self, predicate: Callable[[Principal], bool | Awaitable[bool]], *, reason: str
+    ) -> Guard[Principal]:
+        """Makes a guard that asks the app whether this user may: for roles, plans, bans.
+
+        Args:
+            predicate: is given the ``Principal``; sync or async; asked once per request. Only ``True``
+                lets through, so that a claim ``"false"`` is no yes. What it raises is answered 500.
+            reason: why not, for the log; the caller gets 403 and no word of it.
+
+        Returns:
+            A dependency; gives the ``Principal``. Each call makes another one: keep it in a name.
+
+        Raises:
+            ConfigurationError: no function, or no reason.
+
+        *Does not* run a sync predicate in a thread: it must not block. *Does not* compare the path.
+        """
+        if not callable(predicate):
+            raise ConfigurationError("require() takes a function of the principal that answers True or False")
+        if not isinstance(reason, str) or not reason.strip() or not reason.isprintable():
+            raise ConfigurationError("require() takes reason=, one line for the log that says who may")
+        decide = _bound(self, partial(Decisions._authorize_by, predicate=predicate, reason=reason))
+        return Guard(decide, f"require({reason})")
+
+    def session(
+        self, get_session: Callable[..., Any], *, user: Callable[..., Any] | None = None
+    ) -> Callable[..., Any]:
+        """Makes the dependency that gives a session confined to the caller's own rows.
+
+        Needs the extra ``sqlalchemy``; see ``jwt_auth_bridge.sqlalchemy``.
+
+        Args:
+            get_session: the app's dependency that gives a new session, ``Session`` or ``AsyncSession``.
+            user: the guard that says whose rows, by default ``current_user``.
+
+        Raises:
+            ConfigurationError: SQLAlchemy is not installed.
+
+        *Does not* commit or close: ``get_session`` does, as before.
+        """
+        try:
+            from ._sqlalchemy_dependency import session_dependency  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"session() needs {error.name}: pip install 'jwt-auth-bridge[sqlalchemy]'"
+            ) from None
+        return session_dependency(self, get_session, user=user)
+
+    def protect(self, app: FastAPI, *, public: Sequence[str] = ()) -> None:
+        """Has every route of an app guarded or listed, and every guard decide before a body is read.
+
+        When the server starts, or at the first request where nothing runs the start, each route, mount,
+        sub-application and WebSocket below the app must ask a bridge who calls, or stand in ``public``; a
+        path with ``{user_id}`` must be under ``path_user``. Otherwise the start fails, or every request does
+        with 500, and the log has each fault with the route, its function's file and line, and the fix.
+        Routes added later, anywhere, are judged at the next request. FastAPI's own documentation is known.
+
+        Whatever else is wrong with a request to a guarded route, a caller without a good token gets the
+        refusal and nothing else. Overrides count. Calling it again for the same app changes nothing, so that
+        a factory and its caller may both do it.
 
         Args:
             app: the app, before it serves its first request.
+            public: what needs no token: ``"GET /healthz"``, ``"WS /live"``, ``"MOUNT /static"``. One method
+                each (``GET`` has ``HEAD`` with it; ``ANY`` where a route takes all), the full path as it is
+                written in the route, mounts' prefixes included. One that does not exist or is guarded is a
+                fault. ``MOUNT`` is for what is not FastAPI's; a sub-application's routes are listed singly.
 
         Raises:
-            ConfigurationError: no FastAPI app, or one that already serves.
+            ConfigurationError: no FastAPI app, one that already serves, an entry of another form, or another
+                list than before.
 
-        *Does not* hold back a middleware that reads bodies by itself: it comes before any route is known.
-        *Does not* see a guard that a function calls instead of depending on it, nor a route behind a wrapper
-        that copies the scope: there the dependency alone decides.
+        *Does not* hold back a middleware that answers or reads bodies by itself: it comes before any route is
+        known. *Does not* see a guard that a function calls instead of depending on it.
 
         Example:
             >>> bridge = Bridge(
@@ -236,75 +346,46 @@ class Bridge:
             ...     secret="k3Zq9vT1xW7pL0sD5fG8hJ2nB4mC6rY+uQeAoI/tX1E=",
             ... )
             >>> app = FastAPI()
-            >>> bridge.protect(app)
+            >>> @app.get("/healthz")
+            ... async def healthz() -> str:
+            ...     return "ok"
+            >>> bridge.protect(app, public=["GET /healthz"])
         """
         if not isinstance(app, FastAPI):
             raise ConfigurationError("protect() takes the FastAPI app whose routes are guarded")
-        if any(item.kwargs.get("bridge") is self for item in app.user_middleware):
+        listed = judge_public(public)
+        before = [one["public"] for one in protections_of(app) if one["bridge"] is self]
+        if before:
+            if listed and set(listed) != set(before[0]):
+                raise ConfigurationError(
+                    "protect() was called before with another public list; give one list"
+                )
             return
         if app.middleware_stack is not None:
             raise ConfigurationError("protect() comes too late: call it before the app serves a request")
         # Last in the list is innermost: every other middleware of the app stands outside.
-        app.user_middleware.append(Middleware(cast("Any", Protection), bridge=self, owner=app))
+        layer = Middleware(cast("Any", Protection), bridge=self, owner=app, public=listed)
+        app.user_middleware.append(layer)
 
-    async def _authenticate(self, scope: Scope) -> Principal:
-        result = await self._verified(scope)
-        if isinstance(result, BridgeError):
-            raise self._refuse(scope, result)
-        return result
+    def audit(self, app: FastAPI, *, public: Sequence[str] | None = None) -> None:
+        """Judges every route of an app now, as ``protect`` does when it starts: for a test.
 
-    async def _authenticate_optional(self, scope: Scope) -> Principal | None:
-        if isinstance(await self._verified(scope), MissingTokenError):
-            return None
-        return await self._authenticate(scope)
+        Args:
+            app: the app, with all its routes.
+            public: as for ``protect``; by default the list that ``protect`` was given.
 
-    async def _authorize_path(self, scope: Scope) -> Principal:
-        principal = await self._authenticate(scope)
-        # path_params, never the path: what the route matched is what the endpoint will use.
-        if not holds_user(scope, self._path_parameter):
-            raise self._refuse(scope, ForbiddenError("path_user_missing"))
-        if scope["path_params"][self._path_parameter] != principal.subject:
-            raise self._refuse(scope, ForbiddenError("path_user_mismatch"))
-        return principal
+        Raises:
+            ConfigurationError: the table of faults.
+        """
+        if not isinstance(app, FastAPI):
+            raise ConfigurationError("audit() takes the FastAPI app whose routes are guarded")
+        faults = judge(app, self, public=None if public is None else judge_public(public))
+        if faults:
+            raise ConfigurationError(faults)
 
-    async def _verified(self, scope: Scope) -> Principal | BridgeError:
-        """Verifies once per request: the result stands in the scope, beside the header it came from."""
-        # RFC 9110 §5.5: whitespace around a field's value is no part of it; not every server takes it off.
-        values = [value.strip(b" \t") for name, value in scope["headers"] if name == b"authorization"]
-        kept = scope.get(self._key)
-        # A scope copied for a request within the request may carry another user's header.
-        if kept is not None and kept[0] == values:
-            return cast("Principal | BridgeError", kept[1])
-        result: Principal | BridgeError
-        if not self._announced:
-            self._announce(protected=False)
-        try:
-            result = await self._verifier.verify_async(parse_authorization(values))
-        except BridgeError as error:
-            # Its frames hold the token.
-            result = error.with_traceback(None)
-        scope[self._key] = (values, result, False)
-        return result
 
-    def _announce(self, *, protected: bool) -> None:
-        """Says once what two services compare when every token is refused."""
-        if not self._announced:
-            self._announced = True
-            verifier = self._verifier
-            keys = [f"key IDs {list_key_ids(verifier.key_ids)}"] if verifier.key_ids else []
-            keys += [f"key set at {without_query(verifier.jwks_uri)}"] if verifier.jwks_uri else []
-            LOGGER.info("issuer %s, audience %s, %s", verifier.issuer, verifier.audience, ", ".join(keys))
-            if not protected:
-                LOGGER.warning(
-                    "bridge.protect(app) was not called: a body is read and parsed before anybody is"
-                    " asked for a token, and no route is checked at start"
-                )
-
-    def _refuse(self, scope: Scope, error: BridgeError) -> Refused:
-        values, result, logged = scope[self._key]
-        if not logged:
-            scope[self._key] = (values, result, True)
-            missing = error.code == "path_user_missing"
-            log_refusal(scope, error, logging.ERROR if missing else self._log_level)
-        prepare_answer(scope)
-        return Refused(error)
+def _bound(
+    bridge: Bridge, decide: Callable[..., Awaitable[Principal]]
+) -> Callable[..., Awaitable[Principal]]:
+    """Makes a method of a bridge, so that the guard knows whose it is."""
+    return cast("Callable[..., Awaitable[Principal]]", MethodType(decide, bridge))

@@ -33,7 +33,7 @@ def make_bridge(**changes):
     return Bridge(**{**options, **changes})
 
 
-def api(bridge, protected=False):
+def api(bridge, protected=False, public=()):
     """Every guard on a route, the path guard on a router too."""
     app = FastAPI()
 
@@ -59,7 +59,7 @@ def api(bridge, protected=False):
 
     app.include_router(router)
     if protected:
-        bridge.protect(app)
+        bridge.protect(app, public=public)
     return app
 
 

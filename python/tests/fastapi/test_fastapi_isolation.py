@@ -132,7 +132,11 @@ def test_overrides_replace_a_guard(bridge, protected):
     assert call(app, "GET", "/one/bob").json() == "carol"
     assert call(app, "GET", "/api/bob/tasks").json() == ["bob"]
     del app.dependency_overrides[bridge.path_user]
-    assert call(app, "GET", "/api/bob/tasks").status == 401
+    # Whoever replaces the caller alone is still held against the path.
+    assert call(app, "GET", "/api/bob/tasks").status == 403
+    assert call(app, "GET", "/api/carol/tasks").json() == ["carol"]
+    del app.dependency_overrides[bridge.current_user]
+    assert call(app, "GET", "/api/carol/tasks").status == 401
     app.dependency_overrides.clear()
     assert call(app, "GET", "/me").status == 401
 
@@ -203,6 +207,6 @@ def test_a_refusal_is_an_http_exception_for_those_who_call_a_guard(bridge):
         except HTTPException as refused:
             return [refused.status_code, refused.detail, refused.headers["www-authenticate"]]
 
-    bridge.protect(app)
+    bridge.protect(app, public=["GET /"])
     assert call(app, "GET", "/", bearer()).json() == "alice"
     assert call(app, "GET", "/").json() == [401, "Not authenticated", "Bearer"]

@@ -85,7 +85,7 @@ def test_503_in_front_of_routes_without_a_body(case, protected, refusals):
 
 @pytest.mark.parametrize("protected", [False, True])
 def test_what_needs_no_key_fetches_none(case, protected):
-    app = api(case.bridge, protected)
+    app = api(case.bridge, protected, public=["GET /open", "POST /open"])
     app.add_api_route("/open", lambda: "open", methods=["GET", "POST"])
     case.down()
     for path in ("/me", "/one/alice", "/api/alice/tasks"):

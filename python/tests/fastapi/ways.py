@@ -17,8 +17,25 @@ async def endpoint(body: Annotated[dict, Body()]):
     return body
 
 
+class Guarded(list):
+    """Dependencies, and whether they compare the path's user: a path that has one must have it compared."""
+
+    def __init__(self, dependency, name):
+        super().__init__([Depends(dependency)])
+        self.user = "{user_id}" if name == "path_user" else "{who}"
+
+
 def guard(bridge, name):
-    return [Depends(getattr(bridge, name))]
+    return Guarded(getattr(bridge, name), name)
+
+
+def user_in(dependencies):
+    return getattr(dependencies, "user", "{who}")
+
+
+def protect(bridge, app, dependencies, path="/api/{who}/x", public=()):
+    """Lists the way's route as public where nothing guards it."""
+    bridge.protect(app, public=[*public, *([] if dependencies else [f"POST {path}"])])
 
 
 def nested(bridge, name):
@@ -30,63 +47,63 @@ def nested(bridge, name):
     async def upper(user: Annotated[object, Depends(lower)]):
         return user
 
-    return [Depends(upper)]
+    return Guarded(upper, name)
 
 
 def on_app(bridge, dependencies):
     app = FastAPI(dependencies=dependencies)
-    bridge.protect(app)
-    app.post("/api/{user_id}/x")(endpoint)
+    protect(bridge, app, dependencies)
+    app.post(f"/api/{user_in(dependencies)}/x")(endpoint)
     return app, "/api/{}/x"
 
 
 def on_route(bridge, dependencies):
     app = FastAPI()
-    bridge.protect(app)
-    app.post("/api/{user_id}/x", dependencies=dependencies)(endpoint)
+    protect(bridge, app, dependencies)
+    app.post(f"/api/{user_in(dependencies)}/x", dependencies=dependencies)(endpoint)
     return app, "/api/{}/x"
 
 
 def on_router(bridge, dependencies):
-    app, router = FastAPI(), APIRouter(prefix="/api/{user_id}", dependencies=dependencies)
+    app, router = FastAPI(), APIRouter(prefix=f"/api/{user_in(dependencies)}", dependencies=dependencies)
     router.post("/x")(endpoint)
     app.include_router(router)
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_include(bridge, dependencies):
     app, router = FastAPI(), APIRouter()
     router.post("/x")(endpoint)
-    app.include_router(router, prefix="/open/{user_id}")
-    app.include_router(router, prefix="/api/{user_id}", dependencies=dependencies)
-    bridge.protect(app)
+    app.include_router(router, prefix="/open/{who}")
+    app.include_router(router, prefix=f"/api/{user_in(dependencies)}", dependencies=dependencies)
+    protect(bridge, app, dependencies, public=["POST /open/{who}/x"])
     return app, "/api/{}/x"
 
 
 def on_outer_include(bridge, dependencies):
-    app, outer, inner = FastAPI(), APIRouter(prefix="/api"), APIRouter(prefix="/{user_id}")
+    app, outer, inner = FastAPI(), APIRouter(prefix="/api"), APIRouter(prefix=f"/{user_in(dependencies)}")
     inner.post("/x")(endpoint)
     outer.include_router(inner)
     app.include_router(outer, dependencies=dependencies)
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_outer_router(bridge, dependencies):
     app, outer, inner = FastAPI(), APIRouter(dependencies=dependencies), APIRouter()
     inner.post("/x")(endpoint)
-    outer.include_router(inner, prefix="/api/{user_id}")
+    outer.include_router(inner, prefix=f"/api/{user_in(dependencies)}")
     app.include_router(outer)
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_mounted_app(bridge, dependencies):
     app, inner = FastAPI(), FastAPI(dependencies=dependencies)
-    inner.post("/{user_id}/x")(endpoint)
+    inner.post(f"/{user_in(dependencies)}/x")(endpoint)
     app.mount("/api", inner)
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
@@ -94,55 +111,55 @@ def on_mount_with_the_user(bridge, dependencies):
     app, inner, router = FastAPI(), FastAPI(), APIRouter()
     router.post("/x")(endpoint)
     inner.include_router(router, dependencies=dependencies)
-    app.mount("/api/{user_id}", inner)
-    bridge.protect(app)
+    app.mount(f"/api/{user_in(dependencies)}", inner)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_mount_in_included_router(bridge, dependencies):
     app, inner, router = FastAPI(), FastAPI(dependencies=dependencies), APIRouter()
     inner.post("/x")(endpoint)
-    router.mount("/{user_id}", inner)
+    router.mount(f"/{user_in(dependencies)}", inner)
     app.include_router(router, prefix="/api")
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_mounted_router(bridge, dependencies):
     app, router = FastAPI(), APIRouter(dependencies=dependencies)
     router.post("/x")(endpoint)
-    app.mount("/api/{user_id}", router)
-    bridge.protect(app)
+    app.mount(f"/api/{user_in(dependencies)}", router)
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_mounted_app_that_protects_itself(bridge, dependencies):
     app, inner = FastAPI(), FastAPI(dependencies=dependencies)
     inner.post("/x")(endpoint)
-    app.mount("/api/{user_id}", inner)
-    bridge.protect(inner)
+    app.mount(f"/api/{user_in(dependencies)}", inner)
+    protect(bridge, inner, dependencies, "/x")
     return app, "/api/{}/x"
 
 
 def on_both_protected(bridge, dependencies):
     app, url = on_mounted_app_that_protects_itself(bridge, dependencies)
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     return app, url
 
 
 def on_mount_of_starlette(bridge, dependencies):
     app, inner = FastAPI(), FastAPI(dependencies=dependencies)
     inner.post("/x")(endpoint)
-    app.mount("/api", Starlette(routes=[Mount("/{user_id}", app=inner)]))
-    bridge.protect(app)
+    app.mount("/api", Starlette(routes=[Mount(f"/{user_in(dependencies)}", app=inner)]))
+    protect(bridge, app, dependencies)
     return app, "/api/{}/x"
 
 
 def on_host(bridge, dependencies):
     app, inner = FastAPI(), FastAPI(dependencies=dependencies)
-    inner.post("/api/{user_id}/x")(endpoint)
+    inner.post(f"/api/{user_in(dependencies)}/x")(endpoint)
     app.router.routes.append(Host("{anything}", app=inner))
-    bridge.protect(app)
+    protect(bridge, app, dependencies, "//{anything}/api/{who}/x")
     return app, "/api/{}/x"
 
 
@@ -155,19 +172,20 @@ def behind_another_middleware(bridge, dependencies):
     app, inner = FastAPI(), FastAPI(dependencies=dependencies)
     inner.post("/x")(endpoint)
     inner.add_middleware(BaseHTTPMiddleware, dispatch=passing)
-    app.mount("/api/{user_id}", inner)
+    app.mount(f"/api/{user_in(dependencies)}", inner)
     app.add_middleware(BaseHTTPMiddleware, dispatch=passing)
-    bridge.protect(app)
+    protect(bridge, app, dependencies)
     app.add_middleware(BaseHTTPMiddleware, dispatch=passing)
     return app, "/api/{}/x"
 
 
 def added_later(bridge, dependencies):
     app = FastAPI()
-    bridge.protect(app)
+    protect(bridge, app, dependencies, public=["GET /first"])
     app.get("/first")(lambda: "first")
-    assert call(app, "GET", "/first").status == 200
-    router = APIRouter(prefix="/api/{user_id}")
+    if dependencies:  # what is listed must be there from the start
+        assert call(app, "GET", "/first").status == 200
+    router = APIRouter(prefix=f"/api/{user_in(dependencies)}")
     router.post("/x", dependencies=dependencies)(endpoint)
     app.include_router(router)
     return app, "/api/{}/x"
