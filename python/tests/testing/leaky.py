@@ -26,7 +26,7 @@ class ProjectIn(BaseModel):
 
 
 class Unaudited(Protection):
-    """The layer of ``protect`` without its audit, which stops the start for some leaks: here the kit finds them."""
+    """The layer of ``protect`` without its audit, which stops some of these leaks: here the kit has to."""
 
     def audit(self, scope):
         return None
