@@ -81,6 +81,23 @@ def test_every_way_to_declare_it(base):
     assert owner_column(Old.__table__) == "user_id"
 
 
+def test_a_subclass_of_a_model_that_one_can_not_edit(base):
+    class Parent(base):
+        __tablename__ = "not_edited"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        user_id: Mapped[str]
+
+    class Before(Parent):
+        """Was there when it was said."""
+
+    owned(Parent, "user_id")
+
+    class After(Parent):
+        """Came later."""
+
+    assert [ATTRIBUTES.get(model.__mapper__) for model in (Parent, Before, After)] == ["user_id"] * 3
+
+
 def test_a_type_of_one_s_own_and_a_foreign_key_will_do(base):
     class Id(TypeDecorator):
         impl = String
