@@ -53,11 +53,11 @@ const PATIENCE = KEY_SET_TIMEOUT + 1;
  * - Fresh: a known `kid` is answered from hand.
  * - Stale (older than its answer's age): the same, and one fetch starts that nobody waits for. Keys that nobody
  *   could renew for a day more are dropped.
- * - An unknown `kid` waits for the fetch that is under way, or starts one, at most every 30 seconds; every 5 while
- *   no key is in hand.
+ * - An unknown `kid` waits for the fetch that is under way, or starts one, at most every 30 seconds; while no key is
+ *   in hand, 5 seconds after the last one failed.
  *
  * @param url judged by {@link judgeKeySetUrl}.
- * @param log gets a line when the key IDs in hand change, and one for each fetch that failed.
+ * @param log judged by `judgeLog()`; gets a line when the key IDs in hand change, and one for each fetch that failed.
  *
  * *Does not* cancel a fetch because somebody who waited for it went away.
  */
@@ -66,6 +66,7 @@ export function createRemoteKeySet(url: string, log: Log, platform: Platform = P
   let keys = NONE;
   let freshUntil = Number.NEGATIVE_INFINITY;
   let attemptedAt = Number.NEGATIVE_INFINITY;
+  let failedAt = Number.NEGATIVE_INFINITY;
   let attempt: Promise<void> | undefined;
   /** Why the last attempt failed, as a sentence; `undefined` where it succeeded. */
   let failed: string | undefined;
@@ -110,10 +111,13 @@ export function createRemoteKeySet(url: string, log: Log, platform: Platform = P
   /** Gives the fetch that is under way, or starts the one that is due. */
   function due(): Promise<void> | undefined {
     const now = clock();
-    const waited = now - attemptedAt;
     // Where a platform ends what a request began, its fetch never ends: it is given up for lost.
-    if (attempt !== undefined && waited > PATIENCE) giveUp(attempt);
-    if (attempt === undefined && waited >= (keys.size > 0 ? KEY_SET_COOL_DOWN : KEY_SET_RETRY)) {
+    if (attempt !== undefined && now - attemptedAt > PATIENCE) giveUp(attempt);
+    // With no key in hand the shorter gap begins where the failed attempt ended: else, while an issuer answers
+    // nothing, there would always be a fetch to wait for, and never a quick answer.
+    const [gap, since] =
+      keys.size > 0 ? [KEY_SET_COOL_DOWN, attemptedAt] : [KEY_SET_RETRY, Math.max(attemptedAt, failedAt)];
+    if (attempt === undefined && now - since >= gap) {
       attemptedAt = now;
       attempt = start();
     }
@@ -148,22 +152,16 @@ export function createRemoteKeySet(url: string, log: Log, platform: Platform = P
   function fail(own: Promise<void>, reason: string): void {
     if (attempt !== own) return;
     attempt = undefined;
+    failedAt = clock();
     // A query may hold what nobody else is to read.
     failed = `the key set at ${withoutQuery(url)} can not be used: ${reason}`;
-    write(failed, "warn");
+    log(failed, { level: "warn" });
   }
 
   function hold(next: KeySet["keys"]): void {
     const isSame = keys.size === next.size && [...next.keys()].every((each) => keys.has(each));
     keys = next;
-    if (!isSame) write(`key IDs ${listKeyIds([...next.keys()])}`, "info");
-  }
-
-  /** A log that throws must not pass for a failed fetch, nor end the process. */
-  function write(line: string, level: "info" | "warn"): void {
-    try {
-      log(line, { level });
-    } catch {}
+    if (!isSame) log(`key IDs ${listKeyIds([...next.keys()])}`, { level: "info" });
   }
 
   return {

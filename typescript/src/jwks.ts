@@ -152,10 +152,14 @@ export function judgeResponse(status: number, contentType: string | null, body: 
 /** The allow-list of a fetched set: its content must not widen it. */
 export const FETCHED_ALGORITHMS: ReadonlySet<string> = new Set(PUBLIC_KEY_ALGORITHMS);
 
+/** Characters; a header that is longer says nothing. */
+const MAX_CACHE_CONTROL = 1024;
+
 /**
  * Says for how long a fetched key set is fresh (RFC 9111 §5.2), in whole seconds.
  *
- * The first valid `max-age`, 30 to 3600; 30 for `no-store` and `no-cache`; 300 where nothing valid is said.
+ * The first valid `max-age`, 30 to 3600; 30 for `no-store` and `no-cache`; 300 where nothing valid is said, or more
+ * than 1024 characters are.
  *
  * @param cacheControl the value of the answer's `Cache-Control`, or `null` where it has none.
  *
@@ -165,7 +169,8 @@ export const FETCHED_ALGORITHMS: ReadonlySet<string> = new Set(PUBLIC_KEY_ALGORI
  * ```
  */
 export function cacheAge(cacheControl: string | null): number {
-  const directives = (cacheControl ?? "").split(",").map((each) => each.replace(/^[ \t]+|[ \t]+$/g, ""));
+  if (cacheControl === null || cacheControl.length > MAX_CACHE_CONTROL) return DEFAULT_KEY_SET_AGE;
+  const directives = cacheControl.split(",").map((each) => each.replace(/^[ \t]+|[ \t]+$/g, ""));
   if (directives.some((each) => /^no-(?:store|cache)(?:=.*)?$/i.test(each))) return MIN_KEY_SET_AGE;
   const stated = directives.flatMap((each) => /^max-age=([0-9]+)$/i.exec(each)?.[1] ?? []).map(Number);
   return Math.min(Math.max(stated[0] ?? DEFAULT_KEY_SET_AGE, MIN_KEY_SET_AGE), MAX_KEY_SET_AGE);

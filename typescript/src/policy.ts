@@ -72,6 +72,8 @@ export type Log<Entry = Notice> = (line: string, entry: Entry) => void;
 /**
  * Refuses a log that is no function; none is the console.
  *
+ * @returns one that never throws, and whose promise, where it gives one, rejects unnoticed: a log that fails must
+ *   change no answer, nor end the process.
  * @throws ConfigurationError
  */
 export function judgeLog<Entry extends { readonly level: "info" | "warn" | "error" }>(
@@ -79,5 +81,10 @@ export function judgeLog<Entry extends { readonly level: "info" | "warn" | "erro
 ): Log<Entry> {
   if (log === undefined) return (line, { level }) => console[level](line);
   if (typeof log !== "function") throw new ConfigurationError("log must be a function (line, entry) => void");
-  return log;
+  return (line, entry) => {
+    try {
+      const written: unknown = log(line, entry);
+      Promise.resolve(written).catch(() => {});
+    } catch {}
+  };
 }

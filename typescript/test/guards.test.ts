@@ -6,6 +6,7 @@ import { createBridge as expressBridge } from "../src/express.js";
 import { createBridge as fastifyBridge } from "../src/fastify.js";
 import { type BridgeOptions, createGuards } from "../src/guards.js";
 import { createBridge as honoBridge } from "../src/hono.js";
+import { BROKEN_LOGS } from "./broken-logs.js";
 import { FRAMEWORKS, logInto, nothingSeen, type Seen, type Start, send } from "./guard-servers.js";
 import { AUDIENCE, claims, ISSUER, NOW, SECRET, sign } from "./tokens.js";
 import { specification } from "./vectors.js";
@@ -157,6 +158,19 @@ describe.each(FRAMEWORKS)("%s", (framework, start) => {
       });
     });
   }
+});
+
+test.each(BROKEN_LOGS)("a log that %s changes no answer, and ends no process", async (_, log) => {
+  const guards = createGuards({ issuer: ISSUER, audience: AUDIENCE, secret: SECRET, log });
+  const seen = {
+    request: {},
+    carrier: { headers: new Headers() },
+    method: "GET",
+    route: "/",
+    parameter: () => undefined,
+  };
+  await expect(guards.currentUser(seen)).rejects.toMatchObject({ code: "token_missing" });
+  await new Promise((resolve) => setImmediate(resolve));
 });
 
 test("a request that is refused by several guards is logged once", async () => {

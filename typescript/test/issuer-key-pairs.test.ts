@@ -314,10 +314,10 @@ describe("the key set after a change of the algorithm", () => {
     await fetchKeySet(start({}, { algorithm: from }).auth);
     const { auth, browser } = start({}, { algorithm: to });
     const { keys } = await fetchKeySet(auth);
-    expect(keys.map(({ alg }: { alg: string }) => alg).sort()).toEqual([from, to].sort());
+    expect(keys.map(({ alg }) => alg).sort()).toEqual([from, to].sort());
     await browser.signUp(email());
     const { kid } = readHeader(await fetchToken(browser));
-    expect(keys.find((key: { kid: string }) => key.kid === kid)).toMatchObject({ alg: to });
+    expect(keys.find((key) => key.kid === kid)).toMatchObject({ alg: to });
   });
 });
 

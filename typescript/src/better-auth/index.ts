@@ -11,8 +11,7 @@ import { BRIDGE, bridgeOf } from "./assert-bridge.js";
 import { KeyStoreError, UnissuableError } from "./errors.js";
 import { createIssuer, type Issuer, type SessionRecord } from "./issuer.js";
 import { pluginOptions } from "./key-pair-options.js";
-import type { EndpointContext } from "./key-pairs.js";
-import { publish } from "./key-set.js";
+import type { EndpointContext } from "./key-pair-rows.js";
 import { type JwtBridgeOptions, judgeConfiguration, judgeVersionedSecrets } from "./options.js";
 import { tolerateAbsence } from "./schema-check.js";
 
@@ -80,19 +79,17 @@ export function jwtBridge(options: JwtBridgeOptions): ReturnType<typeof jwt> {
     },
   );
 
-  const readKeySet = base.endpoints.getJwks as unknown as ReadKeySet;
   const { path, options: keySetOptions } = base.endpoints.getJwks;
   const getJwks = createAuthEndpoint(
     path,
     { method: "GET", metadata: keySetOptions.metadata },
     async (ctx) => {
-      await issuerOf(ctx.context)
-        .prepareKeys(ctx as EndpointContext)
+      const keys = await issuerOf(ctx.context)
+        .publishKeys(ctx as EndpointContext)
         .catch((error: unknown) => {
           throw error instanceof KeyStoreError ? unavailable("key") : error;
         });
-      const { keys } = await readKeySet({ ...ctx, ...PLAIN });
-      return ctx.json({ keys: publish(keys) });
+      return ctx.json({ keys });
     },
   );
 
@@ -117,9 +114,6 @@ const PLAIN = { asResponse: false, returnHeaders: false, returnStatus: false };
 
 /** Better Auth's own reading of the session, called as its middlewares call it. */
 type ReadSession = (input: object) => Promise<{ headers: Headers; response: SessionRecord | null }>;
-
-/** Better Auth's own reading of the key set. */
-type ReadKeySet = (input: object) => Promise<{ keys: readonly object[] }>;
 
 function issuerOf(context: object): Issuer {
   const issuer = bridgeOf(context);

@@ -11,7 +11,10 @@ import { isWellFormed } from "../compact.js";
 import { InvalidTokenError } from "../errors.js";
 import { MAX_JSON_DEPTH, MAX_TOKEN_LENGTH } from "../profile.js";
 import { UnissuableError } from "./errors.js";
-import { createKeyPairs, DELETE, type EndpointContext } from "./key-pairs.js";
+import { DEFAULT_GRACE_PERIOD } from "./key-pair-options.js";
+import { type EndpointContext, readAllRows } from "./key-pair-rows.js";
+import { createKeyPairs, DELETE } from "./key-pairs.js";
+import { publish } from "./key-set.js";
 import type { ClaimSource, Configuration } from "./options.js";
 import { derivedKeys, type SigningKey } from "./signing-keys.js";
 
@@ -39,11 +42,11 @@ export interface Issuer {
    */
   issue(record: SessionRecord, audience: string, context: EndpointContext): Promise<string | null>;
   /**
-   * Makes the key pair that is due, before the key set is published.
+   * Gives the public keys for `/jwks`, after making the key pair that is due; what is wrong with one is logged once.
    *
    * @throws KeyStoreError
    */
-  prepareKeys(context: EndpointContext): Promise<void>;
+  publishKeys(context: EndpointContext): Promise<readonly object[]>;
 }
 
 const UTF8 = new TextEncoder();
@@ -53,11 +56,23 @@ const TOKEN_ID_LENGTH = 16;
 export function createIssuer(configuration: Configuration): Issuer {
   const { issuer, audiences, keyPairs } = configuration;
   const keys = keyPairs ? createKeyPairs(configuration, keyPairs) : derivedKeys(configuration);
+  const logged = new Set<string>();
   return {
     issuer,
     audiences,
     describeKeys: (audience) => keys.describe(audience),
-    prepareKeys: (context) => keys.prepare(context),
+    async publishKeys(context) {
+      await keys.prepare(context);
+      const rows = await readAllRows(context, keyPairs);
+      const published = publish(rows, keyPairs?.gracePeriod ?? DEFAULT_GRACE_PERIOD);
+      for (const fault of published.faults) {
+        // Anybody may ask for the key set, as often as they like.
+        if (logged.has(fault)) continue;
+        logged.add(fault);
+        context.context.logger.error(`[jwt-auth-bridge] ${fault}`);
+      }
+      return published.keys;
+    },
     async issue(record, audience, context) {
       const now = Date.now();
       const iat = Math.floor(now / 1000);

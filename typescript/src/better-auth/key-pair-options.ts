@@ -39,8 +39,8 @@ const MIN_ROTATION_INTERVAL = 3600;
 /** Ten years, in seconds. */
 const MAX_SECONDS = 315_360_000;
 /** Better Auth's own, in seconds: 30 days. */
-const DEFAULT_GRACE_PERIOD = 2_592_000;
-/** Half of what a verifier takes: several processes may each make a pair when one ends, and there may be others. */
+export const DEFAULT_GRACE_PERIOD = 2_592_000;
+/** Half of what a verifier takes: there may be other pairs, and some that lost a race. */
 const MAX_PUBLISHED = 16;
 
 /**

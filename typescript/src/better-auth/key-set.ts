@@ -7,6 +7,9 @@
  * RFC 7518 §3.1, RFC 8037 §3.1.
  */
 
+import { MAX_KEY_SET_KEYS } from "../profile.js";
+import type { Row } from "./key-pair-rows.js";
+
 /** A public key as Better Auth publishes it. */
 interface PublishedKey {
   readonly kty?: unknown;
@@ -30,14 +33,49 @@ export function algorithmOfKey({ kty, crv, alg }: PublishedKey): unknown {
 /** Members of a private or a symmetric key (RFC 7518 §6). */
 const PRIVATE = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+/** What is published, and what was found wrong on the way: one sentence each, for the log. */
+export interface Publication {
+  readonly keys: readonly object[];
+  readonly faults: readonly string[];
+}
+
 /**
  * Judges a set before the world sees it.
  *
  * A row that somebody wrote by hand may hold a private key as its public one. No verifier would use it; here it is
- * not given away either.
+ * not given away either. One that holds no key at all keeps no other from being published. More keys than a
+ * verifier takes would be as good as none: the newest are published, and before those that have ended.
+ *
+ * @param rows newest first.
+ * @param gracePeriod for so many seconds a pair is published that has ended.
  */
-export function publish<Key extends PublishedKey>(keys: readonly Key[]): readonly Key[] {
-  return keys
-    .filter((key) => !PRIVATE.some((name) => Object.hasOwn(key, name)))
-    .map((key) => ({ ...key, alg: algorithmOfKey(key) }));
+export function publish(rows: readonly Row[], gracePeriod: number): Publication {
+  const now = Date.now();
+  const endOf = ({ expiresAt }: Row) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+  const faults: string[] = [];
+  const keys = rows
+    .filter((row) => endOf(row) + gracePeriod * 1000 > now)
+    .sort((one, other) => Number(endOf(other) > now) - Number(endOf(one) > now))
+    .flatMap((row) => {
+      const key = readKey(row);
+      if (key === undefined)
+        faults.push(`the public key of key pair ${row.id} is no JWK; delete its row from jwks`);
+      return key === undefined || PRIVATE.some((name) => Object.hasOwn(key, name)) ? [] : [key];
+    });
+  if (keys.length > MAX_KEY_SET_KEYS) {
+    faults.push(
+      `jwks has more key pairs than the ${MAX_KEY_SET_KEYS} that a verifier takes, and only as many are published; delete the rows that nobody needs`,
+    );
+  }
+  return { keys: keys.slice(0, MAX_KEY_SET_KEYS).reverse(), faults };
+}
+
+/** As Better Auth publishes it, under its own algorithm. No error's text is used: it would quote what is stored. */
+function readKey({ id, alg, crv, publicKey }: Row): PublishedKey | undefined {
+  try {
+    const key: PublishedKey = { alg, ...(crv ? { crv } : {}), ...JSON.parse(publicKey), kid: id };
+    return typeof key.kty === "string" ? { ...key, alg: algorithmOfKey(key) } : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -9,7 +9,7 @@ import { createMac, type Maybe } from "#primitives";
 import { deriveKeys, issuedHeader } from "../keys.js";
 import { MAX_LIFETIME } from "../profile.js";
 import { createVerifier, type Verifier } from "../verifier.js";
-import type { EndpointContext } from "./key-pairs.js";
+import type { EndpointContext } from "./key-pair-rows.js";
 import type { Configuration } from "./options.js";
 
 /** One key, ready to sign: `header` is the encoded protected header. */
