@@ -38,8 +38,8 @@ class RemoteKeySet:
     - Fresh: a known ``kid`` is answered from hand.
     - Stale (older than its answer's age): the same, and one fetch starts that nobody waits for. Keys that
       nobody could renew for a day more are dropped.
-    - An unknown ``kid`` waits for the fetch that is under way, or starts one, at most every 30 seconds; every
-      5 while no key is in hand.
+    - An unknown ``kid`` waits for the fetch that is under way, or starts one, at most every 30 seconds;
+      while no key is in hand, 5 seconds after the last one failed.
 
     One object serves any number of threads and event loops.
 

@@ -45,7 +45,7 @@ export async function currentRows(
 }
 
 /** Asked for each token: a pair that was deleted, because it leaked say, must not sign once more. */
-export async function readRows(context: EndpointContext): Promise<readonly Row[]> {
+async function readRows(context: EndpointContext): Promise<readonly Row[]> {
   return inStore(() =>
     context.context.adapter.findMany<Row>({
       model: "jwks",
