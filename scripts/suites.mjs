@@ -23,8 +23,8 @@ const OLDER = [
 ];
 
 /**
- * Every suite, in the order of running: { name, what, cwd, needs: ("postgres" | "chromium")[], prepare?, command, args,
- * env, read }. `read()` answers { passed, failed, skipped } from the report, or undefined where there is none.
+ * Every suite, in the order of running: { name, what, lane, cwd, needs: ("postgres" | "chromium")[], prepare?, command,
+ * args, env, read }. `read()` answers { passed, failed, skipped } from the report, or undefined where there is none.
  */
 export function allSuites() {
   return [
@@ -47,12 +47,19 @@ export function selectSuites(names, suites = allSuites()) {
   };
 }
 
+/** Which suites run one after the other, beside which others: with two cores, a lane for each runner. */
+export function lanesOf(suites) {
+  const lanes = new Set(suites.map(({ lane }) => lane));
+  return [...lanes].map((lane) => suites.filter((suite) => suite.lane === lane));
+}
+
 function vitest(name, what, cwd) {
   const report = path.join(reports, `${name}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   return {
     name,
     what,
+    lane: "vitest",
     cwd,
     report,
     command: process.execPath,
@@ -67,6 +74,7 @@ function pytest(name, what, cwd) {
   return {
     name,
     what,
+    lane: "pytest",
     cwd,
     report,
     command: python,

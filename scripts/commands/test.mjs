@@ -1,4 +1,5 @@
-// `npm test`: the set-up, then every test there is; one suite's failure does not keep the next from running.
+// `npm test`: the set-up, then every test there is; one suite's failure does not keep the next from running. The suites
+// of the two languages run side by side, each line with its suite's name in front.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -8,7 +9,7 @@ import { cache } from "../repository.mjs";
 import { command, Ended, startProgram } from "../run.mjs";
 import { bold, misuse, red, say, sayFailure } from "../say.mjs";
 import { setUp } from "../setup.mjs";
-import { allSuites, selectSuites } from "../suites.mjs";
+import { allSuites, lanesOf, selectSuites } from "../suites.mjs";
 
 const HELP = `npm test: sets up what is missing, then runs every test: both languages, the example, the browser.
 
@@ -21,7 +22,7 @@ ${allSuites()
   .join("\n")}
 
 Each suite that needs PostgreSQL gets a new one of its own, whatever DATABASE_URL says. The browser is Chromium, found
-in PATH or named by CHROMIUM. The last line is "tests: N passed, M failed"; a skipped test counts as failed.
+in PATH or named by CHROMIUM. Suites of the two languages run side by side. The last line is "tests: N passed, M failed"; a skipped test counts as failed.
 `;
 
 await command(async ({ signal, later }) => {
@@ -34,15 +35,20 @@ await command(async ({ signal, later }) => {
   if (unknown.length > 0) throw misuse(`There is no suite "${unknown[0]}": npm test -- --help lists them.`);
 
   await setUp({ signal, secrets: false, web: chosen.some(({ name }) => name === "e2e") });
-  const results = [];
-  for (const suite of chosen) {
-    say(`\n${bold(suite.name)}: ${suite.what}`);
-    results.push(await runSuite(suite, { signal, later }));
-  }
-  return table(results);
+  const lanes = lanesOf(chosen);
+  const results = new Map();
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const suite of lane) {
+        say(`\n${bold(suite.name)}: ${suite.what}`);
+        results.set(suite, await runSuite(suite, { signal, later, plain: lanes.length === 1 }));
+      }
+    }),
+  );
+  return table(chosen.map((suite) => results.get(suite)));
 });
 
-async function runSuite(suite, { signal, later }) {
+async function runSuite(suite, { signal, later, plain }) {
   const began = performance.now();
   const finish = (counts) => ({ ...suite, ...counts, seconds: (performance.now() - began) / 1000 });
   let postgres;
@@ -57,7 +63,7 @@ async function runSuite(suite, { signal, later }) {
       env.DATABASE_URL = postgres.url;
     }
     await suite.prepare?.({ signal });
-    const outcome = await runCommand(suite, env, signal);
+    const outcome = await runCommand(suite, env, { signal, plain });
     return finish(counted(suite, outcome));
   } catch (error) {
     if (error instanceof Ended) throw error;
@@ -68,8 +74,8 @@ async function runSuite(suite, { signal, later }) {
   }
 }
 
-async function runCommand(suite, env, signal) {
-  const program = startProgram(suite.name, suite.command, suite.args, { cwd: suite.cwd, env, plain: true });
+async function runCommand(suite, env, { signal, plain }) {
+  const program = startProgram(suite.name, suite.command, suite.args, { cwd: suite.cwd, env, plain });
   const end = () => program.stop();
   signal.addEventListener("abort", end, { once: true });
   const outcome = await program.exited;

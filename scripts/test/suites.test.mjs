@@ -1,7 +1,7 @@
 // The numbers of `npm test` come from reports: none is lost, and a suite that broke is not a suite that passed.
 
 import { expect, test } from "vitest";
-import { junitCounts, selectSuites, vitestCounts } from "../suites.mjs";
+import { junitCounts, lanesOf, selectSuites, vitestCounts } from "../suites.mjs";
 import { systemSuites } from "../system-suites.mjs";
 
 test("pytest's report", () => {
@@ -41,6 +41,22 @@ test("suites by name and by the beginning of a name", () => {
   expect(names("python-fastapi")).toEqual(["python-fastapi-0.115", "python-fastapi-0.136"]);
   expect(names("e2e", "typescript")).toEqual(["typescript", "e2e"]);
   expect(selectSuites(["pyhton"]).unknown).toEqual(["pyhton"]);
+});
+
+test("two lanes, in which every suite runs once and in its order", () => {
+  const lanes = lanesOf(selectSuites([]).chosen).map((lane) => lane.map(({ name }) => name));
+  expect(lanes).toEqual([
+    ["scripts", "typescript", "e2e"],
+    [
+      "python",
+      "python-fastapi-0.115",
+      "python-fastapi-0.136",
+      "python-sqlalchemy-2.0",
+      "differential",
+      "api",
+    ],
+  ]);
+  expect(lanesOf(selectSuites(["e2e"]).chosen)).toHaveLength(1);
 });
 
 test("the system suites", () => {
