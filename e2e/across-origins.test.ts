@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { openBrowser, type Person, signUp, subjectOf, tokenOf } from "./browser.js";
+import { openBrowser, type Person, signUp, subjectOf, tokenOf, untilFollowed } from "./browser.js";
 
 /** What every derived key is made with (access-token.md, "Keys"). */
 const KEY_INFO_PREFIX = "jwt-auth-bridge/v1/HS256/";
@@ -58,8 +58,7 @@ test("the token goes to the API only, and is nowhere a later script could find i
   page.on("request", (request) => {
     if (request.headers().authorization) carriers.add(new URL(request.url()).origin);
   });
-  await page.reload();
-  await page.getByRole("heading", { name: "Nothing to do" }).waitFor();
+  await untilFollowed(page, () => page.reload());
   expect([...carriers]).toEqual([stack.apiUrl]);
   const kept = await page.evaluate(() =>
     JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href]),

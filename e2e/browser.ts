@@ -84,6 +84,13 @@ export async function signUp(person: Person): Promise<void> {
   await person.page.getByRole("heading", { name: "Nothing to do" }).waitFor();
 }
 
+/** Does it, and waits until the page has asked the API by itself: the list that it came with needs no token. */
+export async function untilFollowed(page: Page, work: () => Promise<unknown>): Promise<void> {
+  const followed = page.waitForResponse((response) => /\/tasks$/.test(response.url()));
+  await work();
+  await followed;
+}
+
 /** Fills in the form to sign in and sends it; waits for nothing. */
 export async function fillSignIn({ page, email, password }: Omit<Person, "close">): Promise<void> {
   await page.goto("/sign-in");

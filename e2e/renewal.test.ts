@@ -1,6 +1,6 @@
 /** A token that lives for a second or two: the person does not notice. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { addTask, openBrowser, type Person, signUp } from "./browser.js";
+import { addTask, openBrowser, type Person, signUp, untilFollowed } from "./browser.js";
 import { MANY_SIGN_INS, type Stack, startTestStack } from "./stack.js";
 
 /** Seconds; and what the API adds to it for clocks that differ. */
@@ -32,7 +32,7 @@ function watch() {
 test("ahead of its end: a token is used again while it is fresh, and renewed before it expires", async () => {
   const { page } = person;
   await page.clock.install();
-  await signUp(person);
+  await untilFollowed(page, () => signUp(person));
   const seen = watch();
   await addTask(page, "while it is fresh");
   expect(seen).toEqual({ token: 0, refused: 0 });
@@ -48,7 +48,7 @@ test("after its end: the API's 401 leads to a new token and the same request aga
   const { page } = person;
   // For this page no time passes, so that it takes the token for fresh.
   await page.clock.setFixedTime(Date.now());
-  await page.reload();
+  await untilFollowed(page, () => page.reload());
   await page.getByRole("heading", { name: "3 tasks" }).waitFor();
   const seen = watch();
   await new Promise((resolve) => setTimeout(resolve, (LIFETIME + LEEWAY) * 1000 + 100));

@@ -23,6 +23,7 @@ const WEB: readonly (readonly [name: string, value: string])[] = [
   ["DATABASE_URL", "mysql://root:hush-hush@localhost/todo"],
   ["API_URL", ""],
   ["API_URL", "localhost:8000"],
+  ["TODO_API_ACCESS", "hush-hush"],
 ];
 const OPTIONS: Readonly<Record<string, string>> = {
   JWT_BRIDGE_LIFETIME: "jwtBridge()'s lifetime",

@@ -65,6 +65,8 @@ test.each([
   "/api/auth/%ff",
   "/api/auth/nowhere",
   "/api/nowhere",
+  "/backend/%ff",
+  "/backend/nowhere",
   `/${"a".repeat(10_000)}`,
 ])("an address that is none (%s) is 400 or 404", async (path) => {
   const answer = await fetch(stack.webUrl + path);

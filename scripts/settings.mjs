@@ -19,6 +19,7 @@ const SETTINGS = [
   "JWT_BRIDGE_KEYS",
   "JWT_BRIDGE_MIGRATION",
   "API_URL",
+  "TODO_API_ACCESS",
   "WEB_ORIGIN",
   "DATABASE_URL",
   "API_DATABASE_URL",
@@ -67,6 +68,7 @@ export function settingsOf({
   const algorithm = wanted ?? (webSide.JWT_BRIDGE_ALGORITHM || "HS256");
   // Also where nothing is wanted: what is set, Next.js does not take from a `.env` file.
   if (wanted !== undefined || temporary) webSide.JWT_BRIDGE_ALGORITHM = wanted ?? "";
+  if (temporary) webSide.TODO_API_ACCESS = "";
   if (wanted === "HS256" && !apiSide.JWT_BRIDGE_MIGRATION) delete apiSide.JWT_BRIDGE_JWKS_URL;
   giveKeys(apiSide, algorithm, jwksUrlOf(webPort));
   Object.assign(webSide, { DATABASE_URL: databaseUrl }, moreWeb);

@@ -17,8 +17,8 @@ const OLDER = [
   })),
   {
     name: "sqlalchemy-2.0",
-    what: "the annex for SQLAlchemy on 2.0, with SQLModel",
-    tests: ["tests/sqlalchemy"],
+    what: "the annex for SQLAlchemy and the tickets in PostgreSQL on 2.0, with SQLModel",
+    tests: ["tests/sqlalchemy", "tests/tickets/test_ticket_stores.py"],
   },
 ];
 

@@ -3,6 +3,7 @@
 
 import { languageSuites } from "./other-languages.mjs";
 import { pgbouncerSuite } from "./pgbouncer.mjs";
+import { redisSuite } from "./redis.mjs";
 
 /**
  * Every system suite, in the order of running: { name, what, run }. `run({ signal })` sets up what is missing, prints what
@@ -10,5 +11,5 @@ import { pgbouncerSuite } from "./pgbouncer.mjs";
  * install.
  */
 export function systemSuites() {
-  return [...languageSuites(), pgbouncerSuite()];
+  return [...languageSuites(), pgbouncerSuite(), redisSuite()];
 }

@@ -15,13 +15,17 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias: [node] },
+        // As Next.js compiles the pages' components.
+        esbuild: { jsx: "automatic" },
         test: { name: "better-auth 1.7", include: ["test/**/*.test.ts"], ...limits },
       },
       {
         resolve: { alias: [node, older] },
         test: {
           name: "better-auth 1.6",
-          include: ["test/{issuer*,less-than-the-secret,configuration,token-source,bridge-fetch}.test.ts"],
+          include: [
+            "test/{issuer*,less-than-the-secret,configuration,token-source*,bridge-fetch,server-fetch,proxy,react}.test.ts",
+          ],
           ...limits,
         },
       },

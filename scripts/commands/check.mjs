@@ -45,6 +45,7 @@ function checks() {
       node(program("@biomejs", "biome", "bin", "biome"), "check", "--error-on-warnings", "."),
       root,
     ],
+    ["the API's types are fresh", node(inRoot("scripts", "types.mjs"), "--check"), root],
     ...types,
     ["ruff format", ruff("format", "--check", ...OWN), root],
     ["ruff format, elsewhere", ruff("format", "--check", ...guest()), root],

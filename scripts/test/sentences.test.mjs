@@ -88,6 +88,7 @@ test("an argument that means nothing, for every command that takes some", async 
     ["walk", ["--algorithm"], /--algorithm names none: choose HS256/],
     ["walk", ["EdDSA"], /npm run walk takes no argument EdDSA: see npm run walk -- --help/],
     ["check", ["--fast"], /There is no option --fast/],
+    ["types", ["--fast"], /There is no option --fast/],
     ["test", ["pyhton"], /There is no suite "pyhton"/],
   ]) {
     expectSentence(await answer(name, ...args), sentence, 2);
@@ -121,7 +122,7 @@ test("a Node that is too old, for every command", async () => {
   const old =
     "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.19.1' } })";
   const preload = `data:text/javascript,${encodeURIComponent(old)}`;
-  for (const name of ["start.mjs", "test.mjs", "check.mjs", "walk.mjs"]) {
+  for (const name of ["start.mjs", "test.mjs", "check.mjs", "types.mjs", "walk.mjs"]) {
     const answer = await runToEnd(process.execPath, ["--import", preload, script(name)]);
     expectSentence(answer, /^Stopped: Node 18\.19\.1 is too old: Node 20\.9 or newer is needed/);
   }

@@ -73,11 +73,13 @@ test("a person's own environment chooses as well, and loses against the argument
     JWT_BRIDGE_ALGORITHM: "ES256",
     JWT_BRIDGE_JWKS_URL: "https://keys.example.com/jwks",
     DATABASE_URL: "postgresql://somebody@localhost/else",
+    TODO_API_ACCESS: "proxy",
   });
   const facts = { ...FACTS, temporary: false };
   const chosen = settingsOf(facts);
   expect(chosen.algorithm).toBe("ES256");
   expect(chosen.web).toMatchObject({ BETTER_AUTH_SECRET: "their-own", DATABASE_URL: FACTS.databaseUrl });
+  expect(chosen.web.TODO_API_ACCESS).toBe("proxy");
   expect(chosen.api.JWT_BRIDGE_JWKS_URL).toBe("https://keys.example.com/jwks");
   expect(Object.values(chosen.api)).not.toContain("their-own");
 
@@ -87,7 +89,8 @@ test("a person's own environment chooses as well, and loses against the argument
   expect(argued.api).not.toHaveProperty("JWT_BRIDGE_JWKS_URL");
 
   // A stack of a test has none of it.
-  expect(settingsOf(FACTS)).toMatchObject({ algorithm: "HS256", web: { JWT_BRIDGE_ALGORITHM: "" } });
+  const web = { JWT_BRIDGE_ALGORITHM: "", TODO_API_ACCESS: "" };
+  expect(settingsOf(FACTS)).toMatchObject({ algorithm: "HS256", web });
   expect(Object.values(settingsOf(FACTS).web)).not.toContain("their-own");
 });
 

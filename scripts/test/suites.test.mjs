@@ -60,6 +60,6 @@ test("two lanes, in which every suite runs once and in its order", () => {
 });
 
 test("the system suites", () => {
-  expect(systemSuites().map(({ name }) => name)).toEqual(["go", "java", "ruby", "pgbouncer"]);
+  expect(systemSuites().map(({ name }) => name)).toEqual(["go", "java", "ruby", "pgbouncer", "redis"]);
   expect(selectSuites(["pgb"], systemSuites()).chosen.map(({ name }) => name)).toEqual(["pgbouncer"]);
 });

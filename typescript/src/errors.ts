@@ -95,6 +95,8 @@ export const HINTS = {
     "Send one Authorization header; a proxy or a client on the way added a second one or joined two with a comma.",
   authorization_malformed:
     "Write the header as Bearer, one space and the token, with nothing before or after the token (RFC 6750 section 2.1).",
+  ticket_repeated:
+    "Send one credential: a ticket once, or the Authorization header with a Bearer token; the request had two (RFC 6750 section 2).",
   token_malformed:
     "This is no compact JWS; send the token that authClient.token() returns, whole, without quotes or line breaks.",
   token_opaque:
@@ -123,6 +125,8 @@ export const HINTS = {
   token_not_yet_valid: "The token's iat or nbf lies in the future; compare the clocks of both machines.",
   lifetime_out_of_range:
     "exp minus iat is not positive or above the maximum lifetime; lower the issuer's lifetime or raise the verifier's maximum.",
+  ticket_invalid:
+    "A ticket is good once, for 30 seconds and no longer than its token, and at the path that it was asked for; ask for a new one for every connection. With several processes, all of them need one store.",
   path_user_mismatch:
     "The user in the path is not the token's user; build the path from the token's own subject.",
   path_user_missing:
@@ -133,8 +137,12 @@ export const HINTS = {
     "The token's subject is not written as the type that this route takes from it; compare the user IDs that Better Auth makes with the type given to path_user_as().",
   requirement_failed:
     "The token is good, but its user does not meet what bridge.require() asks on this route; the same line of the log has the reason.",
+  renewal_mismatch:
+    "The message that should renew an open WebSocket carried a token of another user or another session than the one that opened it, or it was opened without a token; open a new connection with that token.",
   key_set_unavailable:
     "The verification keys could not be fetched; check that this service reaches the key-set URL.",
+  ticket_store_unavailable:
+    "The store of tickets did not answer or failed; the line of the log before this one names the error. Check its address, its rights and its table.",
   configuration_invalid:
     "The process must not start with this configuration; the message names the setting and the cure.",
 } as const;

@@ -1,8 +1,5 @@
 /** The bridge's fetch, against real HTTP servers. */
 
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   createBridgeFetch,
@@ -10,82 +7,11 @@ import {
   SessionMissingError,
   type TokenSource,
 } from "../src/client/index.js";
-import { CLAIMS, claims, NOW, sign } from "./tokens.js";
-
-const clock = () => NOW * 1000;
-
-/** Tokens t1, t2, … with the given claims; counts how often it is asked. */
-function issuer(changes: Record<string, unknown> = {}) {
-  const getToken = vi.fn(async (): Promise<string | null> => {
-    const jti = `t${getToken.mock.calls.length}`;
-    return sign(claims({ ...changes, jti }));
-  });
-  return getToken;
-}
+import { client, clock, closeServers, refusing, serve } from "./client-kit.js";
+import { CLAIMS, claims, sign } from "./tokens.js";
 
 describe("the bridge's fetch", () => {
-  const closers: (() => void)[] = [];
-  afterEach(() => {
-    for (const close of closers.splice(0)) close();
-  });
-
-  interface Seen {
-    method: string;
-    url: string;
-    authorization: string | undefined;
-    type: string | undefined;
-    body: string;
-  }
-
-  /** A server that remembers, and answers 401 to tokens whose jti is refused. */
-  async function serve(
-    handle: (seen: Seen, response: ServerResponse) => void = (_, response) => response.end("ok"),
-  ) {
-    const seen: Seen[] = [];
-    const server = createServer(async (request: IncomingMessage, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk);
-      const { authorization, "content-type": type } = request.headers;
-      const entry = {
-        method: request.method ?? "",
-        url: request.url ?? "",
-        authorization,
-        type,
-        body: Buffer.concat(chunks).toString(),
-      };
-      seen.push(entry);
-      handle(entry, response);
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    closers.push(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-  }
-
-  const refusing =
-    (challenge?: string, body: object = { error: "invalid_token" }) =>
-    (seen: Seen, response: ServerResponse) => {
-      const { jti } = JSON.parse(
-        Buffer.from(seen.authorization?.split(".")[1] ?? "", "base64url").toString(),
-      );
-      if (jti !== "t1") return void response.end("ok");
-      response.writeHead(401, {
-        "content-type": "application/json",
-        ...(challenge ? { "www-authenticate": challenge } : {}),
-      });
-      response.end(JSON.stringify(body));
-    };
-
-  function client(baseURL: string, changes: Record<string, unknown> = {}) {
-    const getToken = issuer(changes);
-    return {
-      getToken,
-      api: createBridgeFetch({ baseURL, tokenSource: createTokenSource({ getToken, clock }) }),
-    };
-  }
+  afterEach(closeServers);
 
   test("attaches the token and fills the path, whatever the input", async () => {
     const { seen, url } = await serve();
@@ -176,6 +102,9 @@ describe("the bridge's fetch", () => {
   test.each([
     ["a bare challenge", "Bearer", { error: "invalid_token" }],
     ["another error", undefined, { error: "token_missing" }],
+    ["an error that begins alike", undefined, { error: "invalid_token_type" }],
+    ["no error that speaks of one", undefined, { detail: "invalid_token" }],
+    ["nothing", undefined, {}],
   ])("passes a 401 with %s untouched", async (_, challenge, body) => {
     const { seen, url } = await serve(refusing(challenge, body));
     const response = await client(url).api("/x");
@@ -204,13 +133,13 @@ describe("the bridge's fetch", () => {
     const users = ["alice", "bob"];
     let asked = 0;
     // A source of one's own, that knows nothing of owners.
-    const tokenSource: TokenSource = {
+    const tokenSource: Pick<TokenSource, "get"> = {
       get: async () => {
         const subject = users[asked] ?? "";
         asked += 1;
-        return { subject, value: sign(claims({ sub: subject, user_id: subject, jti: `t${asked}` })) };
+        const value = sign(claims({ sub: subject, user_id: subject, jti: `t${asked}` }));
+        return { subject, value, sessionId: null, endsAt: clock() + 300_000 };
       },
-      clear: () => undefined,
     };
     const api = createBridgeFetch({ baseURL: url, tokenSource });
     await expect(api("/api/{user_id}/tasks", { method: "POST", body: "private" })).rejects.toThrow(

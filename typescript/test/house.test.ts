@@ -11,6 +11,21 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { AUDIENCE, ORIGIN, SECRET } from "./real-auth.js";
 import { claims, sign } from "./tokens.js";
 
+/** A request that Next.js answers. */
+vi.mock("next/headers.js", () => ({
+  headers: async () => new Headers(),
+  cookies: async () => ({ getAll: () => [] }),
+}));
+
+/** A WebSocket whose other side leaves at once. */
+class ClosedSocket extends EventTarget {
+  constructor() {
+    super();
+    queueMicrotask(() => this.dispatchEvent(new Event("close")));
+  }
+  close() {}
+}
+
 const SOURCE = new URL("../src/", import.meta.url);
 const files = readdirSync(SOURCE, { recursive: true, encoding: "utf8" }).filter((name) =>
   name.endsWith(".ts"),
@@ -40,6 +55,7 @@ const ROOMS = [
   "express",
   "fastify",
   "testing",
+  "react",
 ];
 
 /** What a file of a folder may import; a room may import rooms, by the order above. */
@@ -47,9 +63,13 @@ const ALLOWED: Readonly<Record<string, RegExp>> = {
   client: /^\.\/[a-z-]+\.js$/,
   "better-auth": /^(\.\.?\/[a-z-]+\.js|#primitives|better-auth\/(api|crypto|plugins))$/,
   cli: /^(\.\.?\/[a-z-]+\.js|#primitives|node:[a-z/]+)$/,
+  next: /^(\.\.?\/(client\/)?[a-z-]+\.js|next\/headers\.js)$/,
 };
 const ROOM = /^(\.\/[a-z-]+\.js|#primitives)$/;
+/** The room of a framework's hook, which knows the client by its types alone. */
+const REACT_ROOM = /^(react|\.\/client\/[a-z-]+\.js)$/;
 const NODE_ROOM = /^(\.\/[a-z-]+\.js|node:[a-z]+)$/;
+const ROOM_OF: Readonly<Record<string, RegExp>> = { "primitives-node": NODE_ROOM, react: REACT_ROOM };
 
 /** What a file imports: `{ from, typeOnly }`, dynamic imports too. */
 function importsOf(name: string): { from: string; typeOnly: boolean }[] {
@@ -71,8 +91,9 @@ describe("imports go one way", () => {
     const [folder] = name.includes("/") ? name.split("/") : [""];
     const own = name.slice(0, -3);
     for (const { from, typeOnly } of imports) {
-      expect(from).toMatch(ALLOWED[folder ?? ""] ?? (own === "primitives-node" ? NODE_ROOM : ROOM));
-      if (folder !== "" || from.startsWith("node:")) continue;
+      expect(from).toMatch(ALLOWED[folder ?? ""] ?? ROOM_OF[own] ?? ROOM);
+      if (own === "react") expect(from === "react" || typeOnly, `${from} brings code`).toBe(true);
+      if (own === "react" || folder !== "" || from.startsWith("node:")) continue;
       const room = from.replace(/^\.\/|\.js$|#/g, "");
       if (own === "index") expect(room === "errors" || typeOnly, `${room} brings code`).toBe(true);
       else expect(ROOMS.slice(0, ROOMS.indexOf(own))).toContain(room);
@@ -107,23 +128,31 @@ describe("the docstrings' examples run", () => {
 
   test.each(examples)("%s", async (_, name, body) => {
     const now = Math.floor(Date.now() / 1000);
+    const token = sign(claims({ iat: now, exp: now + 300 }));
     const authClient = {
-      token: async () => ({ data: { token: sign(claims({ iat: now, exp: now + 300 })) }, error: null }),
+      token: async () => ({ data: { token }, error: null }),
       signOut: async () => {},
     };
-    vi.stubGlobal("fetch", async () => new Response("[]"));
+    vi.stubGlobal("fetch", async (input: unknown) => {
+      if (String(input).endsWith("/events")) return new Response(null, { status: 204 });
+      if (String(input).endsWith("/tickets")) return Response.json({ ticket: "x" }, { status: 201 });
+      return new Response("[]");
+    });
+    vi.stubGlobal("WebSocket", ClosedSocket);
     vi.stubEnv("JWT_BRIDGE_AUDIENCE", AUDIENCE);
     vi.stubEnv("BETTER_AUTH_SECRET", SECRET);
     vi.stubEnv("BETTER_AUTH_URL", ORIGIN);
-    const { createTokenSource } = await import("../src/client/index.js");
+    const clientDoor = await import("../src/client/index.js");
     const scope: Record<string, unknown> = {
+      auth: { api: { getToken: async () => ({ token }) } },
       authClient,
-      tokenSource: createTokenSource({ authClient }),
+      tokenSource: clientDoor.createTokenSource({ authClient }),
       pool: memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] }),
       betterAuth,
       Hono,
       express,
       fastify,
+      ...clientDoor,
       ...(await import("../src/index.js")),
       ...(await import(new URL(name, SOURCE).href)),
       check: (value: unknown, comment: string) => {

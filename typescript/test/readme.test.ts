@@ -4,23 +4,17 @@
  */
 
 import { hkdfSync, randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { createVerifier } from "jwt-auth-bridge/verify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Postgres, startPostgres } from "../../scripts/postgres.mjs";
+import { API, block, importAll, person, place, removePlaces, stubNetwork, WEB } from "./pages.js";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const WEB = "http://localhost:3000";
-const API = "http://localhost:8000";
 const START = "docs/start.md";
 const TYPESCRIPT = "docs/typescript.md";
-
-type Handler = (request: Request) => Promise<Response>;
 
 let postgres: Postgres;
 let secret: string;
@@ -47,93 +41,18 @@ beforeEach(() => {
   vi.stubEnv("NEXT_RUNTIME", "nodejs");
 });
 
-const folders: string[] = [];
-
 afterEach(async () => {
   vi.unstubAllGlobals();
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
-  for (const folder of folders.splice(0)) {
-    if (existsSync(path.join(folder, "lib/auth.ts"))) {
-      await (await importAll(folder, ["lib/auth.ts"])).auth.options.database.end();
-    }
-    await rm(folder, { recursive: true, force: true });
-  }
-});
-
-/** The one block of a page that has this title. */
-async function block(page: string, title: string): Promise<string> {
-  const text = await readFile(path.join(ROOT, page), "utf8");
-  const found = [...text.matchAll(/^```\w+ title="([^"\n]+)"\n(.*?)^```/gms)].filter(
-    (match) => match[1] === title,
-  );
-  expect(found, `${page} needs one block with title="${title}"`).toHaveLength(1);
-  return found[0]?.[2] ?? "";
-}
-
-/** Puts blocks of a page into a new folder, each as the file that its title names. */
-async function place(page: string, titles: readonly string[]): Promise<string> {
-  await mkdir(path.join(ROOT, ".cache"), { recursive: true });
-  const folder = await mkdtemp(path.join(ROOT, ".cache", "readme-"));
-  folders.push(folder);
-  for (const title of titles) {
-    const file = path.join(folder, title);
-    await mkdir(path.dirname(file), { recursive: true });
-    // "@/" is what Next.js's own tsconfig.json maps to the folder of the app.
-    const up = path.relative(path.dirname(file), folder) || ".";
-    await writeFile(file, (await block(page, title)).replaceAll('from "@/', `from "${up}/`));
-  }
-  return folder;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: what a page's blocks export is known to the test alone
-type Exports = Record<string, any>;
-
-async function importAll(folder: string, files: readonly string[]): Promise<Exports> {
-  const modules = [];
-  for (const file of files) modules.push(await import(pathToFileURL(path.join(folder, file)).href));
-  return Object.assign({}, ...modules);
-}
-
-/** A browser with cookies, between a web app and an API that says whom it was called by. */
-function stubNetwork(web: Handler): string[] {
-  const jar = new Map<string, string>();
-  const calls: string[] = [];
-  const verifier = createVerifier({ issuer: WEB, audience: API, secret });
-  vi.stubGlobal("fetch", async (input: RequestInfo | URL, init?: RequestInit) => {
-    const request = new Request(input, init);
-    const url = new URL(request.url);
-    calls.push(`${request.method} ${url.origin}${url.pathname}`);
-    if (url.origin === API) {
-      const principal = await verifier.verify(
-        (request.headers.get("authorization") ?? "").replace(/^Bearer /, ""),
-      );
-      return Response.json([`a task of ${principal.subject}`]);
-    }
-    request.headers.set("origin", WEB);
-    request.headers.set("cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "));
-    const response = await web(request);
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      if (/max-age=0/i.test(line)) jar.delete(name);
-      else jar.set(name, value);
-    }
-    return response;
-  });
-  return calls;
-}
-
-const person = () => ({
-  name: "Alice",
-  email: `${randomBytes(6).toString("hex")}@example.com`,
-  password: "correct horse battery",
+  await removePlaces();
 });
 
 describe.each(["README.md", START])("%s", (page) => {
   it("issues a token that comes out, verifies, and reaches the API", async () => {
     const folder = await place(page, ["lib/auth.ts", "lib/api.ts", "instrumentation.ts"]);
     const { auth } = await importAll(folder, ["lib/auth.ts"]);
-    const calls = stubNetwork(auth.handler);
+    const calls = stubNetwork(auth.handler, secret);
     const { authClient, tokenSource, api } = await importAll(folder, ["lib/api.ts"]);
 
     const { data, error } = await authClient.signUp.email(person());
@@ -187,7 +106,7 @@ it("README.md's call in a component is one that api understands", async () => {
 it("docs/start.md's route hands requests to Better Auth", async () => {
   const folder = await place(START, ["lib/auth.ts", "app/api/auth/[...all]/route.ts"]);
   const { GET, POST } = await importAll(folder, ["app/api/auth/[...all]/route.ts"]);
-  stubNetwork((request) => (request.method === "GET" ? GET(request) : POST(request)));
+  stubNetwork((request) => (request.method === "GET" ? GET(request) : POST(request)), secret);
   expect((await fetch(`${WEB}/api/auth/token`)).status).toBe(401);
   const headers = { "content-type": "application/json" };
   await fetch(`${WEB}/api/auth/sign-up/email`, { method: "POST", headers, body: JSON.stringify(person()) });

@@ -3,7 +3,13 @@
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { createTokenSource, SessionMissingError, type TokenSource } from "../src/client/index.js";
+import {
+  createTokenSource,
+  SessionMissingError,
+  type SessionState,
+  type TokenSource,
+  TokenUnavailableError,
+} from "../src/client/index.js";
 import { claims, NOW, sign } from "./tokens.js";
 
 let now = NOW * 1000;
@@ -206,4 +212,310 @@ describe("the token source", () => {
     if (error) await expect(got).rejects.toMatchObject(error);
     else expect(await got).toMatchObject({ subject: "u1" });
   });
+});
+
+describe("what is known of the session", () => {
+  const signedIn: SessionState = { status: "signed-in", subject: "u1" };
+  const signedOut = (reason: string) => ({ status: "signed-out", subject: null, reason });
+
+  test("unknown, signed-in, signed-out: one frozen object each, told once, after it is so", async () => {
+    let token: string | null = sign();
+    const source = createTokenSource({ getToken: async () => token, clock });
+    const heard: SessionState[] = [];
+    source.subscribe((state) => {
+      expect(state).toBe(source.state());
+      expect(Object.isFrozen(state)).toBe(true);
+      heard.push(state);
+    });
+    expect(source.state()).toEqual({ status: "unknown", subject: null });
+    expect(source.state()).toBe(source.state());
+    await source.get();
+    now += 280_000;
+    await source.get();
+    token = null;
+    now += 280_000;
+    await source.get().catch(() => {});
+    await source.get().catch(() => {});
+    expect(heard).toEqual([signedIn, signedOut("session-missing")]);
+  });
+
+  test("nobody was signed in: signed-out, too", async () => {
+    const source = createTokenSource({ getToken: async () => null });
+    await source.get().catch(() => {});
+    expect(source.state()).toEqual(signedOut("session-missing"));
+  });
+
+  test("clear(): who was signed in is signed out; what is not known stays so", async () => {
+    const source = createTokenSource({ getToken: issuer(), clock });
+    const heard = vi.fn();
+    source.subscribe(heard);
+    source.clear(); // a sign-in, say
+    expect(heard).not.toHaveBeenCalled();
+    await source.get();
+    source.clear();
+    source.clear();
+    expect(heard.mock.calls).toEqual([[signedIn], [signedOut("signed-out")]]);
+    await source.get();
+    expect(source.state()).toEqual(signedIn);
+  });
+
+  test("an issuer that is away says nothing about the session", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get();
+    const heard = vi.fn();
+    source.subscribe(heard);
+    getToken.mockRejectedValue(new TokenUnavailableError("away", { status: 503 }));
+    now += 400_000;
+    await expect(source.get()).rejects.toMatchObject({ status: 503 });
+    expect(heard).not.toHaveBeenCalled();
+  });
+
+  test("a listener may throw, unsubscribe, clear, and be there twice", async () => {
+    const source = createTokenSource({ getToken: issuer(), clock });
+    // What it throws is reported, as a browser reports it; here Vitest would hear of it.
+    const reporters = process.listeners("unhandledRejection");
+    const reported = vi.fn();
+    process.removeAllListeners("unhandledRejection").on("unhandledRejection", reported);
+    const order: string[] = [];
+    source.subscribe(() => {
+      throw new Error("not my day");
+    });
+    const endFirst = source.subscribe(() => {
+      order.push("first");
+      endFirst();
+    });
+    const twice = () => order.push("twice");
+    const endTwice = source.subscribe(twice);
+    source.subscribe(twice);
+    await source.get();
+    expect(order).toEqual(["first", "twice", "twice"]);
+    endTwice();
+    source.subscribe((state) => {
+      if (state.status === "signed-in") source.clear();
+    });
+    source.clear();
+    await expect(source.get()).rejects.toThrow("The session has ended");
+    expect(source.state()).toEqual(signedOut("signed-out"));
+    expect(order.slice(3)).toEqual(["twice", "twice", "twice"]);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.removeAllListeners("unhandledRejection");
+    for (const reporter of reporters) process.on("unhandledRejection", reporter);
+    expect(reported).toHaveBeenCalledTimes(4);
+  });
+});
+
+describe("an issuer that is away, while the token is good", () => {
+  const away = (retryAfter?: number) => new TokenUnavailableError("away", { status: 503, retryAfter });
+
+  /** A lifetime of an hour: there are 30 seconds in which to renew. */
+  async function openBeforeRenewal(random = () => 1) {
+    const getToken = issuer({ exp: NOW + 3600 });
+    const source = createTokenSource({ getToken, clock, random });
+    await source.get();
+    now += 3_570_000;
+    getToken.mockRejectedValue(away());
+    return { getToken, source };
+  }
+
+  test("is asked again after 1, 2, 4 … seconds, and no call waits for it meanwhile", async () => {
+    const { getToken, source } = await openBeforeRenewal();
+    const start = now;
+    const askedAfter: number[] = [];
+    for (let calls = 1; now - start < 29_500; now += 100) {
+      expect((await source.get()).subject).toBe("u1");
+      if (getToken.mock.calls.length === calls) continue;
+      calls = getToken.mock.calls.length;
+      askedAfter.push((now - start) / 1000);
+    }
+    expect(askedAfter).toEqual([0, 1, 3, 7, 15]);
+  });
+
+  test("the delay is at most 30 seconds, and by chance down to half of it", async () => {
+    const getToken = issuer({ exp: NOW + 40, iat: NOW - 3560 });
+    const source = createTokenSource({ getToken, clock, random: () => 0 });
+    await source.get();
+    getToken.mockRejectedValue(away());
+    now += 3_570_000;
+    await source.get();
+    now += 499;
+    await source.get();
+    expect(getToken).toHaveBeenCalledTimes(2);
+    now += 1;
+    await source.get();
+    expect(getToken).toHaveBeenCalledTimes(3);
+  });
+
+  test("Retry-After counts where it is longer", async () => {
+    const { getToken, source } = await openBeforeRenewal();
+    getToken.mockRejectedValue(away(10));
+    await source.get();
+    now += 9_999;
+    await source.get();
+    expect(getToken).toHaveBeenCalledTimes(2);
+    now += 1;
+    await source.get();
+    expect(getToken).toHaveBeenCalledTimes(3);
+  });
+
+  test("when it is back, the count begins anew", async () => {
+    const { getToken, source } = await openBeforeRenewal();
+    await source.get();
+    now += 1000;
+    getToken.mockResolvedValueOnce(sign(claims({ exp: NOW + 3600, jti: "back" })));
+    expect(await idOf(source)).toBe("back");
+    now += 3_570_000;
+    await source.get();
+    now += 1000;
+    await source.get();
+    expect(getToken).toHaveBeenCalledTimes(5);
+  });
+
+  test("with no good token in hand every call asks, however long Retry-After is", async () => {
+    const { getToken, source } = await openBeforeRenewal();
+    getToken.mockRejectedValue(away(3600));
+    await source.get();
+    now += 30_000;
+    await expect(source.get()).rejects.toMatchObject({ status: 503, retryAfter: 3600 });
+    await expect(source.get()).rejects.toThrow("away");
+    expect(getToken).toHaveBeenCalledTimes(4);
+    getToken.mockResolvedValue(sign());
+    await source.get();
+  });
+
+  test("a refused token is none in hand", async () => {
+    const { getToken, source } = await openBeforeRenewal();
+    const { value } = await source.get();
+    for (let time = 0; time < 3; time += 1)
+      await expect(source.get({ rejected: value })).rejects.toMatchObject({ status: 503 });
+    expect(getToken).toHaveBeenCalledTimes(5);
+  });
+
+  test("only 401 drops: 429, 500, 503, no network and nonsense do not", async () => {
+    const { getToken, source } = await openBeforeRenewal();
+    const faults = [429, 500, 503].map((status) => new TokenUnavailableError("", { status }));
+    for (const fault of [...faults, new TypeError("fetch failed"), "text", undefined]) {
+      getToken.mockRejectedValue(fault);
+      await source.get();
+      now += 3000;
+    }
+    getToken.mockResolvedValue("nonsense");
+    await source.get();
+    expect(source.state().status).toBe("signed-in");
+    now += 4000;
+    getToken.mockRejectedValue(new SessionMissingError("says getToken itself"));
+    await expect(source.get()).rejects.toThrow("says getToken itself");
+    await expect(source.get()).rejects.toMatchObject({ code: "session_missing" });
+  });
+});
+
+describe("a token that the API refuses", () => {
+  test("is replaced; its successor is not, for 30 seconds", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    const first = await source.get();
+    const second = await source.get({ rejected: first.value });
+    now += 29_999;
+    expect(await source.get({ rejected: second.value })).toBe(second);
+    expect(await source.get()).toBe(second);
+    expect(getToken).toHaveBeenCalledTimes(2);
+    now += 1;
+    const third = await source.get({ rejected: second.value });
+    expect(third.value).not.toBe(second.value);
+    expect(getToken).toHaveBeenCalledTimes(3);
+  });
+
+  test("neither after clear(), nor when the clock is set back by a day, is anything left of that", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get({ rejected: (await source.get()).value });
+    source.clear();
+    await source.get({ rejected: (await source.get()).value });
+    expect(getToken).toHaveBeenCalledTimes(4);
+    now -= 86_400_000;
+    const late = await source.get();
+    await source.get({ rejected: late.value });
+    expect(getToken).toHaveBeenCalledTimes(6);
+  });
+
+  test("one that it never gave is of no concern", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get({ rejected: "x" });
+    await source.get({ rejected: "x" });
+    expect(getToken).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("clocks and sleep", () => {
+  test("a laptop asleep past the expiry asks before it hands anything out", async () => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get();
+    now += 8 * 3_600_000;
+    getToken.mockRejectedValueOnce(new TypeError("no network yet"));
+    await expect(source.get()).rejects.toMatchObject({ code: "token_unavailable" });
+    expect(await idOf(source)).toBe("t3");
+  });
+
+  test("asleep while it asks: the lifetime counts from before", async () => {
+    let give: (token: string) => void = () => {};
+    const getToken = vi.fn(() => new Promise<string>((resolve) => (give = resolve)));
+    const source = createTokenSource({ getToken, clock });
+    const first = source.get();
+    now += 3_600_000;
+    give(sign());
+    expect((await first).endsAt).toBe(NOW * 1000 + 300_000);
+    source.get();
+    expect(getToken).toHaveBeenCalledTimes(2);
+    give(sign());
+  });
+
+  test.each([86_400_000, -86_400_000])("a clock that jumps by %d ms: one request, and on", async (by) => {
+    const getToken = issuer();
+    const source = createTokenSource({ getToken, clock });
+    await source.get();
+    now += by;
+    const { endsAt } = await source.get();
+    await source.get();
+    expect(endsAt).toBe(now + 300_000);
+    expect(getToken).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe("whether a user is behind a call", () => {
+  test("a renewal is a background one where no user's call came since the last", async () => {
+    const getToken = vi.fn(async (_audience?: string, _options?: { background: boolean }) => sign());
+    const source = createTokenSource({ getToken, clock });
+    const kinds = () => getToken.mock.calls.map(([, options]) => options?.background);
+    const renew = (background: boolean) => {
+      now += 280_000;
+      return source.get({ background });
+    };
+    await source.get({ background: true });
+    await renew(true);
+    await renew(false);
+    await renew(true);
+    await source.get(); // from memory
+    await renew(true);
+    await renew(true);
+    expect(kinds()).toEqual([true, true, false, true, false, true]);
+  });
+});
+
+test("clear() while 500 wait: all hear of it at once, whenever the issuer answers", async () => {
+  let give: (token: string) => void = () => {};
+  const getToken = vi.fn(() => new Promise<string>((resolve) => (give = resolve)));
+  const source = createTokenSource({ getToken, clock });
+  const waits = Array.from({ length: 500 }, () => source.get());
+  source.clear();
+  const ends = await Promise.allSettled(waits);
+  expect(ends.every((end) => end.status === "rejected" && end.reason instanceof SessionMissingError)).toBe(
+    true,
+  );
+  const next = source.get();
+  const late = give;
+  late(sign());
+  expect((await next).subject).toBe("u1");
+  expect(getToken).toHaveBeenCalledTimes(2);
 });

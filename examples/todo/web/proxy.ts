@@ -2,16 +2,18 @@
  * Every request on its way in: an address that is no UTF-8 is refused (Next.js would answer 500), and a page gets
  * its content security policy, whose nonce Next.js puts on its own scripts.
  *
- * The access token lives in the page's memory. A script from elsewhere could read it, so none runs here, and the
- * page may talk to two places only: this app, and the API. Law: Content Security Policy Level 3.
+ * Where the page calls the API itself, the access token lives in its memory. A script from elsewhere could read it, so
+ * none runs here, and the page may talk to two places only: this app, and the API. Law: Content Security Policy Level 3.
  */
 import { type NextRequest, NextResponse } from "next/server";
+import { BACKEND, isProxied } from "./lib/access";
 
 export function proxy(request: NextRequest): NextResponse {
   const { pathname } = request.nextUrl;
   if (!isDecodable(pathname)) return new NextResponse("This is no address.", { status: 400 });
-  // Neither Better Auth's endpoints nor the health check render anything; another address below /api/ is a page, 404.
-  if (pathname.startsWith("/api/auth/") || pathname === "/healthz") return NextResponse.next();
+  // These render nothing, and the proxy to the API has its own rules; another address below /api/ is a page, 404.
+  if (["/api/auth/", `${BACKEND}/`].some((path) => pathname.startsWith(path)) || pathname === "/healthz")
+    return NextResponse.next();
 
   const policy = policyFor(btoa(crypto.randomUUID()));
   const headers = new Headers(request.headers);
@@ -28,13 +30,14 @@ function policyFor(nonce: string): string {
   // `next dev` evaluates text as code and writes styles into pages; what is built does neither.
   const [evaluated, inline] =
     process.env.NODE_ENV === "development" ? [" 'unsafe-eval'", " 'unsafe-inline'"] : ["", ""];
+  const api = isProxied() ? "" : ` ${new URL(process.env.API_URL ?? "").origin}`;
   return [
     "default-src 'none'",
     `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${evaluated}`,
     `style-src 'self'${inline}`,
     "img-src 'self'",
     "font-src 'self'",
-    `connect-src 'self' ${new URL(process.env.API_URL ?? "").origin}`,
+    `connect-src 'self'${api}`,
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",

@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from ._fastapi_refusal import LOGGER, Refused, log_refusal, prepare_answer
 from ._fastapi_routes import holds_user, matched_route, overrides_of
+from ._fastapi_tickets import TicketDesk, take_out
 from .bearer import parse_authorization
 from .errors import BridgeError, ForbiddenError, MissingTokenError
 from .jwks import list_key_ids, without_query
@@ -37,6 +38,7 @@ class Decisions:
         self._path_parameter = path_parameter
         self._log_level = log_level
         self._announced = False
+        self._desk: TicketDesk | None = None
         # A number of its own: what one bridge has verified is nothing to another.
         self._key = f"jwt_auth_bridge.{next(_NUMBERS)}"
 
@@ -95,12 +97,15 @@ class Decisions:
         return principal
 
     async def _verified(self, scope: Scope) -> Principal | BridgeError:
-        """Verifies once per request: the result stands in the scope, beside the header it came from."""
+        """Verifies once per request: the result stands in the scope, beside the credential it came from."""
         # RFC 9110 §5.5: whitespace around a field's value is no part of it; not every server takes it off.
         values = [value.strip(b" \t") for name, value in scope["headers"] if name == b"authorization"]
+        tickets = take_out(scope) if self._desk else ()
+        # A ticket is good at one path, and redeemed once.
+        asked = (values, tickets, scope["path"]) if tickets else values
         kept = scope.get(self._key)
         # A scope copied for a request within the request may carry another user's header.
-        if kept is not None and kept[0] == values:
+        if kept is not None and kept[0] == asked:
             return cast("Principal | BridgeError", kept[1])
         if overrides := overrides_of(matched_route(scope), scope):
             acting = await self._acting(overrides)
@@ -113,11 +118,14 @@ class Decisions:
         if not self._announced:
             self._announce(protected=False)
         try:
-            result = await self._verifier.verify_async(parse_authorization(values))
+            if self._desk and tickets:
+                result = await self._desk.redeem(scope, values, tickets)
+            else:
+                result = await self._verifier.verify_async(parse_authorization(values))
         except BridgeError as error:
             # Its frames hold the token.
             result = error.with_traceback(None)
-        scope[self._key] = (values, result, False)
+        scope[self._key] = (asked, result, False)
         return result
 
     async def _acting(self, overrides: Any) -> Principal | None:
@@ -132,6 +140,11 @@ class Decisions:
         found = override()
         found = await found if inspect.isawaitable(found) else found
         return found if isinstance(found, Principal) else None
+
+    def _hide_tickets(self, scope: Scope) -> None:
+        """Takes tickets out of a connection's query string, whether or not a guard will ask for them."""
+        if self._desk and scope["type"] != "lifespan":
+            take_out(scope)
 
     def _announce(self, *, protected: bool) -> None:
         """Says once what two services compare when every token is refused."""
@@ -148,9 +161,9 @@ class Decisions:
                 )
 
     def _refuse(self, scope: Scope, error: BridgeError, reason: str = "") -> Refused:
-        values, result, logged = scope[self._key]
+        asked, result, logged = scope.get(self._key, (None, None, False))
         if not logged:
-            scope[self._key] = (values, result, True)
+            scope[self._key] = (asked, result, True)
             missing = error.code == "path_user_missing"
             log_refusal(scope, error, logging.ERROR if missing else self._log_level, reason)
         prepare_answer(scope)

@@ -5,6 +5,7 @@ They take any connection, so they guard a WebSocket as they guard a request. Law
 Scheme Object", RFC 6750 §2.1.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, Generic, TypeVar
 
@@ -17,6 +18,9 @@ from starlette.types import Scope
 from .verifier import Principal
 
 Found = TypeVar("Found", Principal, Principal | None)
+
+PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""What FastAPI takes for a parameter in a path."""
 
 _MARK: Final = "_jwt_auth_bridge_guard"
 

@@ -5,24 +5,30 @@ decision is taken where the body comes from: in ``receive``. By then the router 
 into the scope. Law: ``access-token.md`` "HTTP answers"; the ASGI specification, HTTP and Lifespan.
 
 It takes no decision of its own: it asks the route's guards, and the audit before it lets anything through.
+What then stays open it hands to ``_fastapi_live``, which ends it with its token.
 """
 
 from typing import TYPE_CHECKING, Any, Final
 
+from anyio import CancelScope
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._fastapi_audit import judge
 from ._fastapi_guards import Guard
+from ._fastapi_live import Live, LiveStream, is_event_stream
 from ._fastapi_refusal import LOGGER, Refused
+from ._fastapi_renewal import REGISTRY, LiveSocket
 from ._fastapi_routes import guards_of, matched_route, overrides_of
 from ._fastapi_tree import watched
 from .errors import ConfigurationError
+from .verifier import Principal
 
 if TYPE_CHECKING:
     from .fastapi import Bridge
 
 _KNOWN_ROUTES: Final = 4096
 """Routes whose guards are kept; an app that makes its routes as it runs must not fill the memory."""
+_BEGINNINGS: Final = ("http.response.start", "websocket.accept")
 
 
 class Protection:
@@ -58,6 +64,7 @@ class Protection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._bridge._announce(protected=True)
+        self._bridge._hide_tickets(scope)
         failure = self.audit(scope)
         if failure is not None:
             if scope["type"] == "lifespan":
@@ -121,13 +128,30 @@ class Protection:
         return found
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        decided = replaced = False
+        decided = replaced = whole = False
+        waiting: set[CancelScope] = set()
+        live: Live | None = None
 
         async def guarded_receive() -> Message:
-            nonlocal decided
+            nonlocal decided, whole
             if not decided:
                 decided = await self.decide(scope)
-            return await receive()
+            if isinstance(live, LiveSocket):
+                return await live.receive()
+            if live is not None and live.ended:
+                return {"type": "http.disconnect"}
+            if not whole:
+                message = await receive()
+                whole = message["type"] == "http.request" and not message.get("more_body", False)
+                return message
+            # Nothing comes any more, but that the client goes, or that its token ends.
+            with CancelScope() as until:
+                waiting.add(until)
+                try:
+                    return await receive()
+                finally:
+                    waiting.discard(until)
+            return {"type": "http.disconnect"}
 
         async def guarded_send(message: Message) -> None:
             """Lets no other answer than the refusal out of a guarded route.
@@ -135,24 +159,61 @@ class Protection:
             A form without a boundary is answered before anything is received, another dependency may
             refuse first, and a middleware in between may turn the refusal into something else.
             """
-            nonlocal decided, replaced
+            nonlocal decided, replaced, live
             if replaced:
                 return
-            if not decided and message["type"] == "http.response.start":
+            begins = live is None and message["type"] in _BEGINNINGS
+            if begins and not decided:
                 try:
                     decided = await self.decide(scope)
                 except Refused as refused:
+                    if scope["type"] == "websocket":
+                        raise
                     if not refused.answered_by(message):
                         replaced = True
                         await refused.response()(scope, receive, send)
                         return
-            await send(message)
+            if begins:
+                live = self._begin(scope, message, receive, send, waiting)
+            if live is None:
+                await send(message)
+            else:
+                await (live.open(message) if begins else live.send(message))
 
         try:
             await self._app(scope, guarded_receive, guarded_send)
         except Exception as error:
-            if not replaced or not _stems_from_refusal(error):
+            if not (replaced and _stems_from_refusal(error)) and not (
+                live is not None and live.explains(error)
+            ):
                 raise
+        finally:
+            if live is not None:
+                await live.close()
+
+    def _begin(
+        self, scope: Scope, start: Message, receive: Receive, send: Send, waiting: set[CancelScope]
+    ) -> Live | None:
+        """Gives what a connection that opens needs between itself and the server, if it stays open at all."""
+        bridge = self._bridge
+        values, result, *_ = scope.get(bridge._key) or (None, None)
+        principal = result if isinstance(result, Principal) else None
+        # A test acts as a user, by an override: there is no token, and nothing ends.
+        acted = result is None or (principal is not None and values is None)
+        if start["type"] == "http.response.start":
+            if principal is None or acted or not is_event_stream(start):
+                return None
+            return LiveStream(bridge, scope, send, principal, waiting)
+        if result is None and all(one.bridge is not bridge for one in guards_of(matched_route(scope))):
+            return None
+        # A bridge that protects an app and one mounted in it: the inner layer has it already.
+        lives: dict[str, Live] = scope.setdefault(REGISTRY, {})
+        if bridge._key in lives:
+            return None
+        decide = None if acted else self.decide
+        live = LiveSocket(bridge, scope, send, None if acted else principal, receive=receive, decide=decide)
+        lives[bridge._key] = live
+        return live
 
 
 def _stems_from_refusal(error: BaseException) -> bool:

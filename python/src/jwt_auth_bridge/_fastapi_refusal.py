@@ -22,7 +22,7 @@ from .errors import BridgeError
 
 LOGGER: Final = logging.getLogger("jwt_auth_bridge")
 
-_POLICY_VIOLATION: Final = 1008
+POLICY_VIOLATION: Final = 1008
 """Close code of a WebSocket whose server can not send an HTTP answer (RFC 6455 §7.4.1)."""
 
 
@@ -107,5 +107,5 @@ async def _handle(connection: HTTPConnection, refused: Any) -> Response | None:
     ):
         await connection.send_denial_response(response)
     else:
-        await connection.close(_POLICY_VIOLATION)
+        await connection.close(POLICY_VIOLATION)
     return None

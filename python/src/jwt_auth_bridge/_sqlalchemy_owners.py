@@ -6,12 +6,15 @@ that refers to an owned table and names no owner belongs to somebody as well, no
 counts as owned and can not be confined. Law: OWASP API1:2023.
 """
 
+import re
 from typing import Any, Final, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Table, event, inspect
+from sqlalchemy import MetaData, Table, TypeDecorator, event, inspect
+from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.mapper import _all_registries
 from sqlalchemy.sql.selectable import FromClause, TableClause
 from sqlalchemy.sql.sqltypes import NullType, String
 
@@ -30,6 +33,13 @@ COLUMNS: Final[dict[Name, str]] = {}
 
 ATTRIBUTES: Final[WeakKeyDictionary[Mapper[Any], str]] = WeakKeyDictionary()
 """Each owned model's mapper → name of the attribute that holds the owner."""
+
+
+_METADATA: Final[WeakSet[MetaData]] = WeakSet()
+"""Where the app's tables are declared, with their references."""
+
+_ALIKE: Final = re.compile(r"nocase|rtrim|(^|[_-])ci($|[_-])", re.IGNORECASE)
+"""Collations for which two users are the same."""
 
 
 class ScopeError(BridgeError):
@@ -130,13 +140,16 @@ def owner_of(name: Name) -> str | None:
     """
     if name in COLUMNS:
         return COLUMNS[name]
-    table, schema = name
-    others = (own for own in COLUMNS if own[0] == table and (schema is None or own[1] is None))
-    return next((COLUMNS[own] for own in others), None)
+    return next((COLUMNS[own] for own in COLUMNS if _may_be(own, name)), None)
+
+
+def _may_be(one: Name, other: Name) -> bool:
+    return one[0] == other[0] and (one[1] == other[1] or one[1] is None or other[1] is None)
 
 
 @event.listens_for(Mapper, "after_mapper_constructed")
 def _notice(mapper: Mapper[Any], model: type) -> None:
+    _METADATA.update(table.metadata for table in mapper.tables if isinstance(table, Table))
     attribute = getattr(model, "__owned_by__", None)
     if attribute is None and mapper.inherits is not None:
         attribute = ATTRIBUTES.get(mapper.inherits)
@@ -163,19 +176,47 @@ def _own(table: FromClause, key: str) -> None:
             f"{table} is no table with a column {key}; every table of an owned model carries the owner, and"
             f" refers to the others by it too, like FOREIGN KEY ({key}, id)"
         )
+    if isinstance(table, Table):
+        _METADATA.add(table.metadata)
     # A foreign key's column has no type until the other table is known.
     kind = getattr(column.type, "impl", column.type)
     if not isinstance(kind, (String, NullType)):
         raise ConfigurationError(f"column {column} must hold strings, because a token's subject is one")
+    kinds = (kind, *getattr(column.type, "_variant_mapping", {}).values())
+    if any(isinstance(one, CITEXT) or _ALIKE.search(getattr(one, "collation", None) or "") for one in kinds):
+        raise ConfigurationError(f"column {column} takes two users for one: no CITEXT, no such collation")
+    if isinstance(column.type, TypeDecorator) and any(
+        getattr(type(column.type), name) is not getattr(TypeDecorator, name)
+        for name in ("process_bind_param", "bind_expression")
+    ):
+        raise ConfigurationError(
+            f"column {column} has a type that changes the owner on its way; give it none"
+        )
+    if column.onupdate is not None:
+        raise ConfigurationError(f"column {column} has onupdate; a row keeps its owner")
     if COLUMNS.setdefault(name_of(table), key) != key:
         raise ConfigurationError(f"table {table} is already owned, and not by {key}")
 
 
 def _refers_to_owned(table: TableClause) -> bool:
-    for key in table.foreign_keys:
-        try:
-            if owner_of(name_of(key.column.table)) is not None:
-                return True
-        except NoReferenceError:
-            continue
-    return False
+    tables = [table]
+    declared = (
+        isinstance(table, Table) and table.metadata in _METADATA and table.metadata.tables.get(table.key)
+    )
+    if declared != table:  # by name alone, or said once more: the one that was declared has the references
+        known = (each for metadata in list(_METADATA) for each in metadata.tables.values())
+        tables += [each for each in known if _may_be(name_of(each), name_of(table))]
+    return any(owner_of(_target(key)) is not None for each in tables for key in each.foreign_keys)
+
+
+def _target(key: Any) -> Name:
+    try:
+        return name_of(key.column.table)
+    except NoReferenceError:  # in another MetaData
+        *schema, table, _ = key.target_fullname.split(".")
+        return table.lower(), ".".join(schema).lower() or None
+
+
+for _registry in _all_registries():  # models that were there before
+    for _mapper in list(_registry.mappers):
+        _notice(_mapper, _mapper.class_)

@@ -5,28 +5,23 @@ are forms in which it does not. Nothing here trusts that it did. While a stateme
 where a table's rows enter is looked at: an owned table must meet ``owner = :jwt_auth_bridge_owner`` in a
 condition that every row of it has to fulfil, in the same SELECT, UPDATE or DELETE. What was found is kept
 with the compiled statement, which SQLAlchemy caches: a statement is judged once, not at each execution.
-
-A condition binds every row of a table where it stands, joined by AND alone, in WHERE, or in the ON of a join
-that needs it: either side of an inner join, the right side of a left one, no side of a full one.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Table, UpdateBase, inspect
+from sqlalchemy import Alias, Delete, Insert, Select, Table, Update, UpdateBase, inspect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import FromStatement
-from sqlalchemy.sql import elements, operators
+from sqlalchemy.sql import elements, visitors
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, ColumnClause
-from sqlalchemy.sql.selectable import FromClause, FromGrouping, Join, TableClause
+from sqlalchemy.sql.elements import BindParameter, ColumnClause
+from sqlalchemy.sql.selectable import FromClause, TableClause, TableSample
 
+from ._sqlalchemy_conditions import OWNER, conjuncts, is_confined, names_owner
 from ._sqlalchemy_owners import ATTRIBUTES, COLUMNS, NO_OWNER, Name, name_of, owner_column, owner_of
-
-OWNER: Final = "jwt_auth_bridge_owner"
-"""Name of the bound parameter that holds the scope's user."""
 
 _NOTES: Final = "_jwt_auth_bridge_notes"
 _VERDICT: Final = "_jwt_auth_bridge_verdict"
@@ -75,7 +70,11 @@ def judge(compiled: SQLCompiler) -> Verdict:
 
 
 def _judge(compiled: SQLCompiler) -> Verdict:
+    statement: Any = compiled.statement
+    unseen = _NOTES not in vars(compiled)
     notes = _notes(compiled)
+    if unseen:
+        notes.free |= _tables_of(statement)
     refusals = list(notes.refusals)
     same, must = [OWNER], []
     late = any(owner_of(name) is not None for name in notes.free)
@@ -83,7 +82,7 @@ def _judge(compiled: SQLCompiler) -> Verdict:
         refusals.append("who owns a table was said after this statement was first used; say it before")
     # An INSERT's target is the one table whose name is written without asking anybody.
     inner = [cte.element.table for cte in compiled.ctes or () if isinstance(cte.element, UpdateBase)]
-    within = any(owner_column(table) is not None for table in inner)
+    within = any(_owner(table, compiled) is not None for table in inner)
     if within:
         refusals.append("INSERT, UPDATE and DELETE within another statement can not be confined")
     for default in (each.default for each in (*compiled.insert_prefetch, *compiled.update_prefetch)):
@@ -91,29 +90,50 @@ def _judge(compiled: SQLCompiler) -> Verdict:
             refusals.append(
                 "a column's default that is executed by itself, before the row, can not be confined"
             )
-    target = getattr(compiled.statement, "table", None) if compiled.isinsert or compiled.isupdate else None
-    column = None if target is None else owner_column(target)
+    change = statement.element if isinstance(statement, FromStatement) else statement
+    target = getattr(change, "table", None) if compiled.isinsert or compiled.isupdate else None
+    column = None if target is None else _owner(target, compiled)
     if column and target is not None:
         key = target.c[column].key
         if compiled.isinsert:
             must.append(key)
-            refusals += _refuse_insert(compiled.statement, target.c[column])
+            refusals += _refuse_insert(change, target.c[column])
         else:
             same.append(key)
         if not _is_parameter(compiled, key):
             refusals.append(f"{column} can be set to nothing but its user")
     elif column == NO_OWNER:
         refusals.append(_nameless(target))
-    owned = notes.owned or late or within or column is not None or _is_text_for_owned(compiled.statement)
+    others = getattr(compiled.compile_state, "_extra_froms", ())
+    if any(getattr(name, "table", None) in others for name in _assigned(compiled)):
+        refusals.append("an UPDATE that sets columns of two tables can not be confined; update one of them")
+    owned = notes.owned or late or within or column is not None or _is_text_for_owned(statement)
     return Verdict(owned, refusals[0] if refusals else None, tuple(same), tuple(must), len(COLUMNS))
+
+
+def _tables_of(statement: Any) -> set[Name]:
+    """The tables of a statement that was compiled before this module was there to take notes."""
+    return {name_of(each) for each in visitors.iterate(statement) if isinstance(each, TableClause)}
+
+
+def _owner(table: FromClause, compiler: SQLCompiler) -> str | None:
+    """``owner_column``; where schemas are translated, a table's name may mean that of any schema."""
+    column = owner_column(table)
+    if column is None and getattr(compiler, "schema_translate_map", None):
+        name = getattr(table, "name", "").lower()
+        return NO_OWNER if any(own == name for own, _ in COLUMNS) else None
+    return column
 
 
 def _is_parameter(compiled: SQLCompiler, key: str) -> bool:
     """Whether a column, where ``values()`` sets it, is set to the parameter that has its name."""
-    assigned = getattr(compiled.compile_state, "_dict_parameters", None) or {}
-    values = [value for name, value in assigned.items() if getattr(name, "key", name) == key]
+    values = [value for name, value in _assigned(compiled).items() if getattr(name, "key", name) == key]
     # SQLAlchemy gives a parameter without a name of its own that of the column.
     return all(isinstance(each, BindParameter) and (each.unique or each.key == key) for each in values)
+
+
+def _assigned(compiled: SQLCompiler) -> dict[Any, Any]:
+    return getattr(compiled.compile_state, "_dict_parameters", None) or {}
 
 
 def _is_text_for_owned(statement: Any) -> bool:
@@ -131,8 +151,8 @@ def _refuse_insert(statement: Any, column: Any) -> Iterator[str]:
     conflict = getattr(statement, "_post_values_clause", None)
     if conflict is None or conflict.__visit_name__ == "on_conflict_do_nothing":
         return
-    conditions = list(_conjuncts(getattr(conflict, "update_whereclause", None)))
-    if not any(_names_owner(each, column.table, column.key) for each in conditions):
+    conditions = list(conjuncts(getattr(conflict, "update_whereclause", None)))
+    if not any(names_owner(each, column.table, column.key) for each in conditions):
         yield "what this INSERT does with a row that is already there can not be confined"
         return
     names = {str(getattr(name, "key", name)).lower() for name in dict(conflict.update_values_to_set)}
@@ -141,7 +161,10 @@ def _refuse_insert(statement: Any, column: Any) -> Iterator[str]:
 
 
 def _nameless(table: Any) -> str:
-    return f"table {table} names no owner, and refers to one that does: give it the owner, and owned()"
+    return (
+        f"table {table} names no owner, and refers to one that does, or may be one by schema_translate_map:"
+        " give it the owner, and owned()"
+    )
 
 
 @compiles(TableClause)
@@ -151,15 +174,15 @@ def _visit_table(table: TableClause, compiler: SQLCompiler, **kw: Any) -> Any:
         notes = _notes(compiler)
         alias = kw.get("enclosing_alias")
         element = alias if alias is not None and alias.element is table else table
-        column = owner_column(table)
+        column = _owner(table, compiler)
         entry: Any = compiler.stack[-1] if compiler.stack else {"selectable": None, "asfrom_froms": ()}
-        if any(getattr(entry["selectable"], name, None) for name in ("_hints", "_statement_hints")):
-            notes.refusals.append("a hint can not be confined; it is text within the statement")
         if column is None:
             notes.free.add(name_of(table))
+            if _is_text(table.name) or _is_text(table.schema):
+                notes.refusals.append("a table's name with quote=False can not be confined; it is text")
         else:
             notes.owned = True
-            if not (column and _is_confined(element, column, entry)):
+            if not (column and is_confined(element, column, entry)):
                 notes.refusals.append(
                     f"table {table.fullname} is used here for all users: not by its model, by a model that is"
                     " not owned, or in a form that SQLAlchemy does not confine (before 2.1: every exists(),"
@@ -168,6 +191,29 @@ def _visit_table(table: TableClause, compiler: SQLCompiler, **kw: Any) -> Any:
                     else _nameless(table)
                 )
     return compiler.visit_table(table, **kw)  # type: ignore[no-untyped-call]
+
+
+def _visit_alias(alias: Any, compiler: SQLCompiler, **kw: Any) -> Any:
+    outer = kw.get("enclosing_alias")
+    # Only the outer name is written: what a condition says of the inner one, it says of another table.
+    if outer is not None and outer.element is alias and owner_column(alias) is not None:
+        _notes(compiler).refusals.append("an alias of an alias can not be confined; give the model one")
+    return getattr(compiler, f"visit_{alias.__visit_name__}")(alias, **kw)
+
+
+compiles(Alias)(_visit_alias)
+compiles(TableSample)(_visit_alias)
+
+
+def _visit_statement(statement: Any, compiler: SQLCompiler, **kw: Any) -> Any:
+    notes = _notes(compiler)
+    if any(getattr(statement, name, None) for name in ("_hints", "_statement_hints")):
+        notes.refusals.append("a hint can not be confined; it is text within the statement")
+    return getattr(compiler, f"visit_{statement.__visit_name__}")(statement, **kw)
+
+
+for _kind in (Select, Insert, Update, Delete):
+    compiles(_kind)(_visit_statement)
 
 
 def _visit_text(text: Any, compiler: SQLCompiler, **kw: Any) -> Any:
@@ -180,69 +226,24 @@ for _name in ("TextClause", "TString"):  # TString is new in SQLAlchemy 2.1
         compiles(getattr(elements, _name))(_visit_text)
 
 
+@compiles(elements.Extract)
+def _visit_extract(extract: Any, compiler: SQLCompiler, **kw: Any) -> Any:
+    if not extract.field.isidentifier():
+        _notes(compiler).refusals.append("extract() of something else than a field can not be confined")
+    return compiler.visit_extract(extract, **kw)  # type: ignore[no-untyped-call]
+
+
 @compiles(ColumnClause)
 def _visit_column(column: ColumnClause[Any], compiler: SQLCompiler, **kw: Any) -> Any:
-    if column.is_literal and not _HARMLESS_LITERAL.fullmatch(column.name):
+    if (column.is_literal and not _HARMLESS_LITERAL.fullmatch(column.name)) or _is_text(column.name):
         _notes(compiler).refusals.append("literal_column() can not be confined; write it as an expression")
     return compiler.visit_column(column, **kw)
 
 
+def _is_text(name: str | None) -> bool:
+    """Whether a name is sent as it is, and is more than a name."""
+    return name is not None and getattr(name, "quote", None) is False and not name.isidentifier()
+
+
 def _notes(compiler: SQLCompiler) -> _Notes:
     return vars(compiler).setdefault(_NOTES, _Notes())  # type: ignore[no-any-return]
-
-
-def _is_confined(element: FromClause, column: str, entry: Any, seen: tuple[FromClause, ...] = ()) -> bool:
-    """Whether every row of one table or alias that this SELECT, UPDATE or DELETE uses has the right owner."""
-    for condition in _conditions(element, entry["selectable"], entry["asfrom_froms"]):
-        if _names_owner(condition, element, column):
-            return True
-        # What equals the owner of a confined row is that owner: composite foreign keys.
-        other = _equals(condition, element, column)
-        table = getattr(other, "table", None)
-        if (
-            table is not None
-            and table not in seen
-            and owner_column(table) == other.key
-            and _is_confined(table, other.key, entry, (*seen, element))
-        ):
-            return True
-    return False
-
-
-def _conditions(element: FromClause, statement: Any, froms: Iterable[FromClause]) -> Iterator[Any]:
-    yield from _conjuncts(getattr(statement, "whereclause", None))
-    for join in froms:
-        if (
-            isinstance(join, Join)
-            and not join.full
-            and (element in _leaves(join.right) or (not join.isouter and element in _leaves(join.left)))
-        ):
-            yield from _conjuncts(join.onclause)
-
-
-def _leaves(source: FromClause) -> list[FromClause]:
-    if isinstance(source, FromGrouping):
-        return _leaves(source.element)
-    return [*_leaves(source.left), *_leaves(source.right)] if isinstance(source, Join) else [source]
-
-
-def _conjuncts(condition: Any) -> Iterator[Any]:
-    if isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
-        for each in condition.clauses:
-            yield from _conjuncts(each)
-    elif condition is not None:
-        yield condition
-
-
-def _names_owner(condition: Any, element: FromClause, column: str) -> bool:
-    other = _equals(condition, element, column)
-    return isinstance(other, BindParameter) and other.key == OWNER
-
-
-def _equals(condition: Any, element: FromClause, column: str) -> Any:
-    """The other side of ``element.column = …``, where the condition is that."""
-    if isinstance(condition, BinaryExpression) and condition.operator is operators.eq:
-        for one, other in ((condition.left, condition.right), (condition.right, condition.left)):
-            if isinstance(one, ColumnClause) and one.table == element and one.key == column:
-                return other
-    return None

@@ -40,8 +40,9 @@ from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from ._sqlalchemy_conditions import OWNER
 from ._sqlalchemy_owners import ATTRIBUTES, ScopeError, owner_column
-from ._sqlalchemy_proof import OWNER, judge
+from ._sqlalchemy_proof import judge
 from ._sqlalchemy_rls import SETTING
 
 _PROVEN: Final = "_jwt_auth_bridge_proven"
@@ -76,7 +77,7 @@ class _Confine(CriteriaOption):
     propagate_to_loaders = False
 
     def __init__(self, subject: str) -> None:
-        self.owner: BindParameter[str] = bindparam(OWNER, subject)
+        self.owner: BindParameter[str] = bindparam(OWNER, subject, type_=String())
 
     def process_compile_state(self, compile_state: Any) -> None:
         self.get_global_criteria(compile_state.global_attributes)
@@ -107,9 +108,13 @@ class Scope:
         self.option = _Confine(subject)
         self.owner = self.option.owner
 
+    def is_mine(self, value: object) -> bool:
+        """Tells whether a value is this user; a string of the app's own class has no say in it."""
+        return isinstance(value, str) and str.__eq__(value, self.subject)
+
     def is_other(self, value: object) -> bool:
         """Tells whether an attribute's value is an owner, and not this one."""
-        return value is not None and not (isinstance(value, str) and value == self.subject)
+        return value is not None and not self.is_mine(value)
 
 
 SESSIONS: Final[WeakKeyDictionary[Session, Scope]] = WeakKeyDictionary()
@@ -119,6 +124,7 @@ UNSCOPED: Final[WeakSet[Engine]] = WeakSet()
 """The engines that have leave to do without."""
 
 _CONNECTIONS: Final[WeakKeyDictionary[Connection, Scope]] = WeakKeyDictionary()
+_IN_USE: Final[WeakKeyDictionary[Session, list[Connection]]] = WeakKeyDictionary()
 
 
 @event.listens_for(Session, "before_attach")
@@ -130,14 +136,28 @@ def _refuse_foreign(session: Session, instance: object) -> None:
         return
     if scope.is_other(state.dict.get(attribute)):
         raise ScopeError(f"this {state.class_.__name__} is another user's")
+    if state.key is None:
+        return
+    known = set(state.dict) - {"_sa_instance_state"}
+    if attribute not in known and known - _key_of(state.mapper):
+        raise ScopeError(
+            f"this {state.class_.__name__} comes with values and without its owner; load it here"
+        )
     # Nothing loaded and nothing expired: merge(load=False) is about to fill it with what it was given.
-    if state.key is not None and not state.expired_attributes and set(state.dict) <= {"_sa_instance_state"}:
+    if not state.expired_attributes and not known:
         raise ScopeError("merge(load=False) can not be confined; merge without it")
+
+
+def _key_of(mapper: Mapper[Any]) -> set[str]:
+    """What an object has that was made of its key alone; the class says what kind of row it is."""
+    known = {*mapper.primary_key, mapper.polymorphic_on}
+    return {one.key for one in mapper.column_attrs if not known.isdisjoint(one.columns)}
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _confine(state: ORMExecuteState) -> None:
     scope = SESSIONS.get(state.session)
+    _stay(state.session, scope)
     if scope is None:
         return
     statement: Any = state.statement
@@ -177,9 +197,36 @@ def _stamp(mapper: Mapper[Any], _connection: Connection, instance: Any) -> None:
             raise ScopeError(f"this {type(instance).__name__} is another user's")
 
 
+def _stay(session: Session, scope: Scope | None) -> None:
+    """Several sessions on one connection, in one transaction: it is the user's whose session came last."""
+    for connection in _IN_USE.get(session, ()):
+        last = _CONNECTIONS.get(connection)
+        if last is not None and (scope is None or last.subject != scope.subject):
+            raise ScopeError("another user's session came to this session's connection; give each its own")
+
+
+# A flush and the bulk methods begin one within the session's own, and ask nobody else.
+@event.listens_for(Session, "after_transaction_create")
+def _begin(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is not None:
+        _stay(session, SESSIONS.get(session))
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _leave(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        scope = SESSIONS.get(session)
+        for connection in _IN_USE.pop(session, ()):
+            if _CONNECTIONS.get(connection) is scope:
+                _CONNECTIONS.pop(connection, None)
+
+
 @event.listens_for(Session, "after_begin")
 def _enter(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     scope = SESSIONS.get(session)
+    used = _IN_USE.setdefault(session, [])
+    if connection not in used:  # savepoints
+        used.append(connection)
     if scope is None:
         _CONNECTIONS.pop(connection, None)
         return
@@ -237,8 +284,8 @@ def _prove(connection: Connection, _cursor: Any, _sql: Any, _values: Any, contex
     # A long INSERT comes here once for each of its batches, with the rows of all.
     if not getattr(context, _PROVEN, False):
         for row in context.compiled_parameters:
-            if any(row.get(name, scope.subject) != scope.subject for name in verdict.same) or any(
-                row.get(name) != scope.subject for name in verdict.must
+            if any(name in row and not scope.is_mine(row[name]) for name in verdict.same) or any(
+                not scope.is_mine(row.get(name)) for name in verdict.must
             ):
                 raise ScopeError("this statement names another user as the owner")
         setattr(context, _PROVEN, True)

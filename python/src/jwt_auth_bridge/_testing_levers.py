@@ -7,9 +7,10 @@ twice it is nobody's. Law: OWASP API1 (broken object level authorization) and AP
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from ._testing_letters import ABSENT, Changes, Person, unnamed
+from ._testing_letters import ABSENT, Changes, Person, text_of, unnamed
 from ._testing_openapi import Operation, Parameter, resolve
 from ._testing_values import missing_like, new_mark, singular
 from ._testing_world import World
@@ -77,9 +78,10 @@ def _in_query(operation: Operation, world: World, victim: Person) -> Iterator[Le
     for name in dict.fromkeys((*world.guessed_names, *(one for one in declared if one in world.user_names))):
         yield _of_user(f"query parameter {name}", _query(name), victim)
     for name, parameter in declared.items():
-        known = pools.get(name) or pools.get(singular(name))
+        known = pools.get(name) or pools.get(singular(name)) or _meant(name, operation, victim)
         if name in world.user_names:
             continue
+        yield from _switches(f"query parameter {name}", parameter.schema, operation, _query(name))
         if known is not None:
             yield _of_row(f"query parameter {name}", _query(name), known)
         elif (text := _searched(operation, parameter, victim)) is not None:
@@ -87,13 +89,14 @@ def _in_query(operation: Operation, world: World, victim: Person) -> Iterator[Le
 
 
 def _in_headers(operation: Operation, world: World, victim: Person) -> Iterator[Lever]:
-    declared = {one.name.lower() for one in operation.parameters if one.place == "header"}
+    declared = {one.name.lower(): one.schema for one in operation.parameters if one.place == "header"}
     users = {one.replace("_", "-").lower() for one in world.user_names}
     named = [one for one in declared if one.removeprefix("x-") in users]
     for name in dict.fromkeys((*(f"x-{one.replace('_', '-')}" for one in world.guessed_names[:1]), *named)):
         yield _of_user(f"header {name}", _header(name), victim)
     pools = world.pools(victim)
-    for name in declared:
+    for name, schema in declared.items():
+        yield from _switches(f"header {name}", schema, operation, _header(name))
         if (known := pools.get(name.removeprefix("x-").replace("-", "_"))) is not None:
             yield _of_row(f"header {name}", _header(name), known)
 
@@ -112,15 +115,42 @@ def _in_body(
     if operation.method == "POST" and row is not None and "id" not in body:
         yield _of_row("body member id", _body("id", 0 if row.id.isdecimal() else ""), row.id)
     theirs = world.planted_by(victim, operation)
+    schemas = resolve(operation.body or {}, operation.document).get("properties", {})
     for name, value in body.items():
-        known = pools.get(name) or pools.get(singular(name))
+        known = pools.get(name) or pools.get(singular(name)) or _meant(name, operation, victim)
         if name in names:
             continue
+        if operation.media != "form":
+            switched = partial(_member, name)
+            yield from _switches(f"body member {name}", schemas.get(name, {}), operation, switched, value)
         if known is not None:
             yield _of_row(f"body member {name}", _body(name, value), known)
         elif isinstance(value, str) and name in planted and name in theirs:
             made = theirs[name]
             yield Lever(f"body member {name}, with a text of theirs,", _body(name, value), made, _like(made))
+
+
+def _meant(name: str, operation: Operation, victim: Person) -> str | None:
+    """The ID that a bare ``id`` or ``ids`` means: of a row of the operation's own collection."""
+    path = f"{unnamed(operation.path)}/"
+    rows = [row.id for row in victim.rows if path.startswith(f"{row.place}/")]
+    return rows[-1] if rows and name.lower() in ("id", "ids") else None
+
+
+def _switches(
+    label: str, schema: Any, operation: Operation, change: Callable[[Any], Changes], *made: Any
+) -> Iterator[Lever]:
+    """Each value of a boolean or a choice, but the one that is made anyway: one may mean everybody."""
+    resolved = resolve(schema, operation.document)
+    for one in (resolve(each, operation.document) for each in resolved.get("anyOf", (resolved,))):
+        for value in one.get("enum", (True, False) if one.get("type") == "boolean" else ()):
+            if value is not None and value not in made:
+                text = str(text_of(value))
+                yield Lever(f"{label}={text}", partial(_always, change(value)), text, partial(str, text))
+
+
+def _always(changes: Changes, _: str) -> Changes:
+    return changes
 
 
 def _of_user(label: str, change: Change, victim: Person) -> Lever:
@@ -140,7 +170,11 @@ def _query(name: str) -> Change:
 
 
 def _header(name: str) -> Change:
-    return lambda value: Changes(headers={name: value})
+    return lambda value: Changes(headers={name: str(text_of(value))})
+
+
+def _member(name: str, value: Any) -> Changes:
+    return Changes(body={name: value})
 
 
 def _body(name: str, as_made: Any) -> Change:

@@ -274,6 +274,7 @@ def _matching(pattern: str, value: str, least: int, most: int) -> str:
     digits = "".join(secrets.choice("123456789") for _ in range(length))
     candidates = [value, digits, value.upper(), "".join(c for c in value if c.isalpha()), str(uuid.uuid4())]
     candidates += [f"+49{digits[:9]}", f"#{secrets.token_hex(3)}", secrets.token_hex(16), f"{digits[:2]}.5"]
+    candidates += [f"/{value}"]
     candidates += [each[:size] for each in (digits, value.upper(), value) for size in range(1, 12)]
     for candidate in candidates:
         try:

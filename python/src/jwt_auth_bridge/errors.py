@@ -81,6 +81,10 @@ HINTS: Final[dict[str, str]] = {
         "Write the header as Bearer, one space and the token, with nothing before or after the "
         "token (RFC 6750 section 2.1)."
     ),
+    "ticket_repeated": (
+        "Send one credential: a ticket once, or the Authorization header with a Bearer token; the "
+        "request had two (RFC 6750 section 2)."
+    ),
     "token_malformed": (
         "This is no compact JWS; send the token that authClient.token() returns, whole, without "
         "quotes or line breaks."
@@ -133,6 +137,11 @@ HINTS: Final[dict[str, str]] = {
         "exp minus iat is not positive or above the maximum lifetime; lower the issuer's lifetime"
         " or raise the verifier's maximum."
     ),
+    "ticket_invalid": (
+        "A ticket is good once, for 30 seconds and no longer than its token, and at the path that it "
+        "was asked for; ask for a new one for every connection. With several processes, all of them "
+        "need one store."
+    ),
     "path_user_mismatch": (
         "The user in the path is not the token's user; build the path from the token's own subject."
     ),
@@ -152,8 +161,17 @@ HINTS: Final[dict[str, str]] = {
         "The token is good, but its user does not meet what bridge.require() asks on this route; "
         "the same line of the log has the reason."
     ),
+    "renewal_mismatch": (
+        "The message that should renew an open WebSocket carried a token of another user or another "
+        "session than the one that opened it, or it was opened without a token; open a new connection "
+        "with that token."
+    ),
     "key_set_unavailable": (
         "The verification keys could not be fetched; check that this service reaches the key-set URL."
+    ),
+    "ticket_store_unavailable": (
+        "The store of tickets did not answer or failed; the line of the log before this one names the "
+        "error. Check its address, its rights and its table."
     ),
     "configuration_invalid": (
         "The process must not start with this configuration; the message names the setting and the cure."

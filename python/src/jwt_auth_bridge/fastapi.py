@@ -4,40 +4,37 @@ Comes after the verifier on the data's way: a guard turns a request into a ``Pri
 holds the path's user against it, and ``protect`` has both decided before a body is read. Law: RFC 6750 §2.1
 and §3, and ``access-token.md`` "HTTP answers".
 
-Deliberately not done: no token is taken from a query string, a cookie or a body (RFC 6750 §2.2, §2.3), and
-no verified token is kept beyond its request.
+Deliberately not done: no token is taken from a query string, a cookie or a body (RFC 6750 §2.2, §2.3; a
+ticket is no token), and no verified token is kept beyond its request.
 """
 
 import logging
 import os
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from types import MethodType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
-from uuid import UUID
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from ._fastapi_audit import judge, judge_public, protections_of
-from ._fastapi_decide import Decisions
-from ._fastapi_guards import Guard, path_guard
+from ._fastapi_guards import PARAMETER_NAME, Guard, path_guard
+from ._fastapi_orders import Orders
 from ._fastapi_protect import Protection
+from ._fastapi_ticket_route import ticket_router
+from ._fastapi_tickets import TicketDesk
 from .environment import from_environment
 from .errors import ConfigurationError
 from .profile import DEFAULT_LEEWAY, DEFAULT_MAXIMUM_LIFETIME
+from .tickets import TicketStore
 from .verifier import Principal, Verifier
 
 __all__ = ["Bridge", "Principal"]
 
 DEFAULT_PATH_PARAMETER: Final = "user_id"
 
-_PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-
-class Bridge(Decisions):
+class Bridge(Orders):
     """The guards of one API, for ``Depends``.
 
     Args:
@@ -71,7 +68,8 @@ class Bridge(Decisions):
     Where keys are fetched, a request may wait for them, without blocking the event loop; where they can not
     be had, the answer is 503 with ``Retry-After``.
 
-    *Does not* ask whether the session was revoked, and reads nothing but the ``Authorization`` header.
+    *Does not* ask whether the session was revoked, and reads nothing but the ``Authorization`` header, and
+    with ``tickets`` the query parameter ``ticket`` of live connections.
     Without ``protect``, FastAPI reads and parses a body before it asks any dependency.
 
     Example:
@@ -111,7 +109,7 @@ class Bridge(Decisions):
             raise ConfigurationError("secret and secrets are both given; pass one of them")
         if all(source is None for source in (secret, secrets, keys, jwks_uri)):
             raise ConfigurationError("no key source is given; pass one of secret, secrets, keys, jwks_uri")
-        if not isinstance(path_parameter, str) or not _PARAMETER_NAME.fullmatch(path_parameter):
+        if not isinstance(path_parameter, str) or not PARAMETER_NAME.fullmatch(path_parameter):
             raise ConfigurationError("path_parameter must be the name of a path parameter, like user_id")
         if type(log_level) is not int or not logging.DEBUG <= log_level <= logging.CRITICAL:
             raise ConfigurationError(
@@ -136,9 +134,8 @@ class Bridge(Decisions):
         self.optional_user = Guard(self._authenticate_optional, "optional_user")
         inner = Guard(self._authorize_path, "path_user", path_parameter)
         self.path_user = path_guard(inner, path_parameter, "The user's ID, the one in the token.")
-        # The parameters that this bridge holds against the token, and the guard that does; and guards made.
-        self._held = {path_parameter: "path_user"}
-        self._made: dict[tuple[object, ...], Callable[..., object]] = {}
+        # The parameters that this bridge holds against the token, and the guard that does.
+        self._held[path_parameter] = "path_user"
 
     @classmethod
     def from_env(
@@ -208,85 +205,48 @@ class Bridge(Decisions):
         """
         await self._verifier.prefetch()
 
-    def path_claim(self, name: str, *, claim: str) -> Callable[..., object]:
-        """Makes a guard that holds another path parameter against another claim, else 403.
+    def tickets(self, store: TicketStore) -> APIRouter:
+        """Makes the route ``POST /api/tickets``, and has every guard of this bridge take tickets from now on.
 
-        Both are text and compared exactly. From then on the audit asks every route with this parameter for
-        such a guard. The same arguments give the same object, the key for ``app.dependency_overrides``.
+        A ticket stands in for the token where a browser can send no header. It is asked for with the token,
+        for one path, and is good once, for 30 seconds and no longer than that token. The guards take it as
+        the query parameter ``ticket`` of a WebSocket, or of a GET that asks for ``text/event-stream``.
+
+        There the parameter is the bridge's: it is taken out of the query string before servers log it,
+        with ``protect`` on every path, without it where a guard is asked.
 
         Args:
-            name: of the path parameter, a plain ``{org_id}``.
-            claim: name of the claim, which the web app adds to its tokens (``claims`` of ``jwtBridge()``).
+            store: ``MemoryTickets`` for one process; ``RedisTickets`` or ``PostgresTickets`` for several.
 
         Returns:
-            A dependency; gives the ``Principal``.
+            A router for ``app.include_router``. The client asks below its base URL: include it without a
+            prefix, or with that of the whole API.
 
         Raises:
-            ConfigurationError: not a name, or the parameter that ``path_user`` holds.
+            ConfigurationError: no store, or another one than before.
 
-        *Does not* compare the path's user: put ``path_user`` beside it where the path has both.
+        *Does not* let a ticket in anywhere else, and a ticket never buys another. *Does not* hide it from a
+        proxy, or from a middleware outside ``protect`` that records the URL first, as tracing does.
+
+        Example:
+            >>> from jwt_auth_bridge.tickets import MemoryTickets
+            >>> bridge = Bridge(
+            ...     issuer="https://app.example.com",
+            ...     audience="https://api.example.com",
+            ...     secret="k3Zq9vT1xW7pL0sD5fG8hJ2nB4mC6rY+uQeAoI/tX1E=",
+            ... )
+            >>> app = FastAPI()
+            >>> app.include_router(bridge.tickets(MemoryTickets()))
         """
-        if not isinstance(name, str) or not _PARAMETER_NAME.fullmatch(name) or name == self._path_parameter:
+        methods = (getattr(store, name, None) for name in ("put", "take"))
+        if isinstance(store, type) or not all(map(callable, methods)):
             raise ConfigurationError(
-                "path_claim() takes the name of a path parameter that path_user does not hold"
+                "tickets() takes a store: MemoryTickets(), RedisTickets(…) or PostgresTickets(…)"
             )
-        if not isinstance(claim, str) or not claim:
-            raise ConfigurationError('path_claim() takes the name of a claim, like claim="org"')
-        if (name, claim) not in self._made:
-            decide = _bound(self, partial(Decisions._authorize_claim, name=name, claim=claim))
-            guard = Guard(decide, f"path_claim({name})", name)
-            self._made[name, claim] = path_guard(guard, name, f"The {claim} in the token.")
-            self._held[name] = f"path_claim({name!r}, claim={claim!r})"
-        return self._made[name, claim]
-
-    def path_user_as(self, kind: type[int] | type[UUID]) -> Callable[..., Any]:
-        """Makes ``path_user`` for a route whose user ID is an integer or a UUID: gives the ID in that type.
-
-        Path and subject are compared as text first. The subject must be written as Python writes the value:
-        ``07`` is no integer here, and a UUID in capitals is none. The same type gives the same object.
-
-        Args:
-            kind: ``int`` or ``uuid.UUID``.
-
-        Returns:
-            A dependency, for ``user_id: Annotated[UUID, Depends(bridge.path_user_as(UUID))]``.
-
-        Raises:
-            ConfigurationError: another type.
-        """
-        if kind not in (int, UUID):
-            raise ConfigurationError("path_user_as() takes int or uuid.UUID")
-        if (kind,) not in self._made:
-            decide = _bound(self, partial(Decisions._authorize_typed, kind=kind))
-            guard = Guard(decide, f"path_user_as({kind.__name__})", self._path_parameter)
-            said = "The user's ID, the one in the token."
-            self._made[kind,] = path_guard(guard, self._path_parameter, said, kind)
-        return self._made[kind,]
-
-    def require(
-        self, predicate: Callable[[Principal], bool | Awaitable[bool]], *, reason: str
-    ) -> Guard[Principal]:
-        """Makes a guard that asks the app whether this user may: for roles, plans, bans.
-
-        Args:
-            predicate: is given the ``Principal``; sync or async; asked once per request. Only ``True``
-                lets through, so that a claim ``"false"`` is no yes. What it raises is answered 500.
-            reason: why not, for the log; the caller gets 403 and no word of it.
-
-        Returns:
-            A dependency; gives the ``Principal``. Each call makes another one: keep it in a name.
-
-        Raises:
-            ConfigurationError: no function, or no reason.
-
-        *Does not* run a sync predicate in a thread: it must not block. *Does not* compare the path.
-        """
-        if not callable(predicate):
-            raise ConfigurationError("require() takes a function of the principal that answers True or False")
-        if not isinstance(reason, str) or not reason.strip() or not reason.isprintable():
-            raise ConfigurationError("require() takes reason=, one line for the log that says who may")
-        decide = _bound(self, partial(Decisions._authorize_by, predicate=predicate, reason=reason))
-        return Guard(decide, f"require({reason})")
+        if self._desk is not None and self._desk.store is not store:
+            raise ConfigurationError("tickets() was called before with another store; give one store")
+        self._desk = self._desk or TicketDesk(store, self._verifier)
+        return ticket_router(self, self._desk)
 
     def session(
         self, get_session: Callable[..., Any], *, user: Callable[..., Any] | None = None
@@ -320,6 +280,11 @@ class Bridge(Decisions):
         path with ``{user_id}`` must be under ``path_user``. Otherwise the start fails, or every request does
         with 500, and the log has each fault with the route, its function's file and line, and the fix.
         Routes added later, anywhere, are judged at the next request. FastAPI's own documentation is known.
+
+        What a guard let in and stays open ends with its token: a WebSocket is closed with 1008, unless the
+        client sends ``{"type":"jwt-auth-bridge.renew","token":"…"}`` with a newer token of the same session,
+        which the endpoint never sees; a stream of server-sent events is complete. The endpoint is told as if
+        the client had gone: ``receive`` says so, and a send is an ``OSError``.
 
         Whatever else is wrong with a request to a guarded route, a caller without a good token gets the
         refusal and nothing else. Overrides count. Calling it again for the same app changes nothing, so that
@@ -382,10 +347,3 @@ class Bridge(Decisions):
         faults = judge(app, self, public=None if public is None else judge_public(public))
         if faults:
             raise ConfigurationError(faults)
-
-
-def _bound(
-    bridge: Bridge, decide: Callable[..., Awaitable[Principal]]
-) -> Callable[..., Awaitable[Principal]]:
-    """Makes a method of a bridge, so that the guard knows whose it is."""
-    return cast("Callable[..., Awaitable[Principal]]", MethodType(decide, bridge))

@@ -1,6 +1,7 @@
 """Each wall alone, against every form in which a query has leaked; and no wall, which must leak."""
 
 import pytest
+import scope_forms_attack  # noqa: F401 - adds its forms
 import scope_forms_core  # noqa: F401 - adds its forms
 import scope_forms_objects  # noqa: F401 - adds its forms
 import scope_forms_reading  # noqa: F401 - adds its forms

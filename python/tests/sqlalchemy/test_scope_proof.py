@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from jwt_auth_bridge._sqlalchemy_conditions import OWNER
 from jwt_auth_bridge._sqlalchemy_owners import COLUMNS
-from jwt_auth_bridge._sqlalchemy_proof import OWNER, judge
+from jwt_auth_bridge._sqlalchemy_proof import judge
 from jwt_auth_bridge.sqlalchemy import owned
 
 T, P, U, F = Task.__table__, Project.__table__, User.__table__, Foreign.__table__

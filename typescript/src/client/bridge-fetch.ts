@@ -5,8 +5,12 @@
  * one (Fetch Standard, HTTP-redirect fetch, step 13).
  */
 
+import { fill, resolve } from "./address.js";
 import { SessionMissingError } from "./errors.js";
 import type { HeldToken, TokenSource } from "./token-source.js";
+
+/** What the bridge's fetch asks of a token source; one's own may leave out what tells of sign-out. */
+export type TokenGetter = Pick<TokenSource, "get"> & Partial<Pick<TokenSource, "state" | "subscribe">>;
 
 /**
  * Options of `createBridgeFetch()`.
@@ -17,16 +21,28 @@ import type { HeldToken, TokenSource } from "./token-source.js";
  */
 export interface BridgeFetchOptions {
   readonly baseURL: string;
-  readonly tokenSource: TokenSource;
+  readonly tokenSource: TokenGetter;
   readonly fetch?: typeof fetch | undefined;
+}
+
+/** `background`: no user is behind this call, so that its token does not keep an idle session alive. */
+export interface BridgeRequestInit extends RequestInit {
+  readonly background?: boolean | undefined;
+}
+
+/** In the shape of `fetch`, and with what it was made of. */
+export interface BridgeFetch {
+  (input: string | URL | Request, init?: BridgeRequestInit): Promise<Response>;
+  readonly baseURL: string;
+  readonly tokenSource: TokenGetter;
 }
 
 /**
  * Creates a function in the shape of `fetch` that calls one API as the signed-in user.
  *
  * `{user_id}` in a path becomes the token's own subject. A 401 that says `invalid_token` is tried once more with a
- * fresh token, where the body can be sent again. Every other answer passes untouched; a request to another origin
- * too, without a token.
+ * fresh token, where there is one and the body can be sent again. Every other answer passes untouched; a request to
+ * another origin too, without a token.
  *
  * @throws SessionMissingError where nobody is signed in, or another user than before; TokenUnavailableError where no
  *   token can be had.
@@ -37,41 +53,47 @@ export interface BridgeFetchOptions {
  * const tasks = await api("/api/{user_id}/tasks");
  * ```
  *
- * *Does not* set a content type, and does not turn an answer of 4xx or 5xx into an error.
+ * *Does not* set a content type, and does not turn an answer of 4xx or 5xx into an error. *Does not* stream the body
+ * of a `Request`, which it reads into memory; the body of an address with options is streamed as it is.
  */
-export function createBridgeFetch({ baseURL, tokenSource, fetch: given }: BridgeFetchOptions): typeof fetch {
+export function createBridgeFetch({ baseURL, tokenSource, fetch: sender }: BridgeFetchOptions): BridgeFetch {
   const base = new URL(baseURL);
-  if (!/^https?:$/.test(base.protocol)) throw new TypeError("baseURL must be an http or https address");
-  const send: typeof fetch = (input, init) => (given ?? fetch)(input, init);
+  if (!/^https?:/.test(base.href)) throw new TypeError("baseURL is not http or https");
+  const send: typeof fetch = (input, init) => (sender ?? fetch)(input, init);
 
-  return async (input, init) => {
-    const isRequest = typeof input === "object" && "url" in input;
-    const url = resolve(isRequest ? input.url : String(input), base);
-    // The protocol too: a blob: address has the origin of the page that made it.
-    if (url.origin !== base.origin || url.protocol !== base.protocol)
-      return send(isRequest ? input : url, init);
+  const bridgeFetch = async (
+    input: string | URL | Request,
+    init: BridgeRequestInit = {},
+  ): Promise<Response> => {
+    // By its url, and not by its class: a Request may be a polyfill's.
+    const { url: given } = input as Partial<Request>;
+    const url = resolve(given ?? String(input), base);
+    // Not by its origin: a blob: address has that of the page that made it.
+    if (!url.href.startsWith(`${base.origin}/`)) return send(given ? input : url, init);
 
-    const options = isRequest ? await open(input, init) : { ...init };
-    const call = async (refused?: HeldToken): Promise<readonly [Response, HeldToken]> => {
-      const token = await tokenSource.get({ rejected: refused?.value, signal: options.signal ?? null });
-      // What one user wrote is never sent as another.
-      if (refused && refused.subject !== token.subject)
-        throw new SessionMissingError("Another user has signed in");
+    const options = given ? await open(input as Request, init) : init;
+    const ask = (rejected?: string) =>
+      tokenSource.get({ rejected, signal: options.signal, background: init.background });
+    const sendAs = ({ value, subject }: HeldToken) => {
       const headers = new Headers(options.headers);
-      headers.set("authorization", `Bearer ${token.value}`);
-      return [await send(fill(url, token.subject), { ...options, headers }), token];
+      headers.set("authorization", `Bearer ${value}`);
+      return send(fill(url, subject), { ...options, headers });
     };
-    const [response, used] = await call();
-    if (!canBeSentAgain(options.body) || !(await saysInvalidToken(response))) return response;
-    await response.body?.cancel();
-    return (await call(used))[0];
-  };
-}
 
-/** What is no whole address goes below the base, also `//host/path`, which would name another host. */
-function resolve(target: string, base: URL): URL {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return new URL(target);
-  return new URL(base.origin + base.pathname.replace(/\/+$/, "") + target.replace(/^(?![/?#])/, "/"));
+    const token = await ask();
+    const response = await sendAs(token);
+    // A stream is used up by the first request; Node takes any async iterable for one.
+    const { getReader, [Symbol.asyncIterator]: iterator } = Object(options.body);
+    if (getReader || iterator || !(await saysInvalidToken(response))) return response;
+    const fresh = await ask(token.value);
+    // The source has renewed just now, and the API refuses that one too.
+    if (fresh.value === token.value) return response;
+    // What one user wrote is never sent as another.
+    if (fresh.subject !== token.subject) throw new SessionMissingError("Another user has signed in");
+    response.body?.cancel().catch(() => {});
+    return sendAs(fresh);
+  };
+  return Object.assign(bridgeFetch, { baseURL, tokenSource });
 }
 
 /**
@@ -80,51 +102,20 @@ function resolve(target: string, base: URL): URL {
  * Its body is read into memory: a `Request` made of another one sends its body as a stream, which browsers do over
  * HTTP/2 only.
  */
-async function open(input: Request, init: RequestInit | undefined): Promise<RequestInit> {
+async function open(input: Request, init: RequestInit): Promise<RequestInit> {
   const request = new Request(input, init);
-  const parts: RequestInit = Object.fromEntries(PARTS.map((name) => [name, request[name]]));
+  // Its attributes are its options by name, those too that platforms will have one day (Fetch Standard, new Request).
+  const parts: Record<string, unknown> = {};
+  for (const name in request) parts[name] = request[name as keyof Request];
   // A Blob: Node takes an ArrayBuffer away when it follows a redirect.
-  const body = /^(GET|HEAD)$/.test(request.method) ? null : await request.blob();
-  return { ...parts, body: body?.size ? body : null };
+  const body = await request.blob();
+  parts.body = body.size ? body : null;
+  return parts;
 }
 
-const PARTS = [
-  "method",
-  "headers",
-  "mode",
-  "credentials",
-  "cache",
-  "redirect",
-  "referrerPolicy",
-  "integrity",
-  "keepalive",
-  "signal",
-] as const;
-
-/** Fills `{user_id}`, also as a URL writes it; in the path only. */
-function fill(url: URL, subject: string): URL {
-  const filled = new URL(url);
-  // A function: in a text, $& and the like would be filled in. An ID of dots would climb in the path.
-  if (/%7Buser_id%7D/i.test(filled.pathname)) {
-    if (/^\.{1,2}$/.test(subject)) throw new TypeError("The user's ID can not stand in a path");
-    filled.pathname = filled.pathname.replace(/%7Buser_id%7D/gi, () => encodeURIComponent(subject));
-  }
-  return filled;
-}
-
-/** A stream is used up by the first request; Node takes any async iterable for one. */
-function canBeSentAgain(body: unknown): boolean {
-  return !(typeof body === "object" && body && ("getReader" in body || Symbol.asyncIterator in body));
-}
-
-/** From the challenge, or from the body where another origin does not expose it. */
+/** In the challenge, or in the body's JSON where another origin does not expose it. */
 async function saysInvalidToken(response: Response): Promise<boolean> {
   if (response.status !== 401) return false;
   const challenge = response.headers.get("www-authenticate");
-  if (challenge !== null) return /error="?invalid_token\b/.test(challenge);
-  const body: unknown = await response
-    .clone()
-    .json()
-    .catch(() => null);
-  return (body as { error?: unknown } | null)?.error === "invalid_token";
+  return /error"?[=:] ?"?invalid_token\b/.test(challenge ?? (await response.clone().text()));
 }

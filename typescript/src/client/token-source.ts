@@ -1,73 +1,70 @@
 /**
  * The token source: gets the token from Better Auth, keeps it in memory, renews it ahead of its expiry.
  *
- * Times are measured by the server's clock: a token is good for `exp - iat` from the moment it was asked for,
- * whatever the local clock says. A renewal happens only when a call needs a token; a timer would keep an idle
- * session alive for ever.
+ * A renewal happens only when a call needs a token; a timer would keep an idle session alive for ever. 401 from the
+ * issuer, and nothing else, means that nobody is signed in. What one user wrote is never sent as another: the page
+ * is the first user's until somebody signs in or out in this tab.
  */
 
+import { abortable } from "./abortable.js";
 import { SessionMissingError, TokenUnavailableError } from "./errors.js";
+import { type HeldToken, type IssuedToken, readToken } from "./issued-token.js";
+import { askIssuer, type GetToken, onAction, type TokenClient, tokenOf } from "./issuer.js";
+import { createSession, type SessionState, type SignOutReason } from "./session.js";
+import { ANYONE, joinTabs } from "./tabs.js";
 
-/** A token in hand: its text, and the user's ID that it carries. */
-export interface HeldToken {
-  readonly value: string;
-  readonly subject: string;
-}
+export type { HeldToken };
 
 /** Where calls get their token from. */
 export interface TokenSource {
   /**
    * Gets the token, from memory or from the issuer; callers that wait share one request.
    *
-   * @param options `rejected`: the text of a token that an API refused, which is then not given again. `signal`:
-   *   ends the wait of this caller alone.
+   * @param options `rejected`: the text of a token that an API refused; it is not given again, except within 30
+   *   seconds of a renewal that a refusal caused. `signal`: ends the wait of this caller alone. `background`: no user
+   *   is behind this call; while there are only such calls, the session is not extended.
    * @throws SessionMissingError, TokenUnavailableError, or the signal's reason.
    */
   get(options?: {
     readonly rejected?: string | undefined;
-    readonly signal?: AbortSignal | null;
+    readonly signal?: AbortSignal | null | undefined;
+    readonly background?: boolean | undefined;
   }): Promise<HeldToken>;
   /**
-   * Drops the token at once, also one that is on its way, and forgets whose it was. Call it on sign-out and on
-   * sign-in: until then a token of another user counts as no session.
+   * Drops the token at once, also one that is on its way, forgets whose it was, and tells the other tabs. With
+   * `authClient` its sign-in and sign-out do so by themselves, 10 ms later; with `getToken`, call it after both.
    */
   clear(): void;
-}
-
-/** The part of Better Auth's client, with `jwtClient()`, that is used here. */
-export interface TokenClient {
-  token(options?: { query: { audience: string } }): Promise<{
-    readonly data: { readonly token: string } | null;
-    readonly error: { readonly status: number } | null;
-  }>;
+  /** What is known of the session: the same frozen object until something changes. */
+  state(): SessionState;
+  /** Calls the listener after each change, until the function that it returns is called. */
+  subscribe(listener: (state: SessionState) => void): () => void;
 }
 
 /**
  * Options of `createTokenSource()`: one of the first two.
  *
  * - `authClient`: Better Auth's client with `jwtClient()` among its plugins.
- * - `getToken`: gives a fresh token, or `null` where nobody is signed in.
+ * - `getToken`: gives a fresh token, or `null` where nobody is signed in. `background`: without extending the session,
+ *   for which Better Auth's `/token` has `disableRefresh=true`.
  * - `audience`: which API's token, where the issuer has several; by default the issuer's first. Passed on to
  *   `getToken`. A token for another API is never handed out. One source is good for one API.
- * - `clock`: local time in milliseconds since 1970, for tests.
+ * - `clock`: local time in milliseconds since 1970, and `random`: from 0 up to 1, for tests.
  */
 export type TokenSourceOptions = {
   readonly audience?: string | undefined;
   readonly clock?: () => number;
+  readonly random?: () => number;
 } & (
   | { readonly authClient: TokenClient; readonly getToken?: never }
-  | { readonly getToken: (audience?: string) => Promise<string | null>; readonly authClient?: never }
+  | { readonly getToken: GetToken; readonly authClient?: never }
 );
 
-/** A renewal starts when this part of the lifetime is left, but at most so many milliseconds before its end. */
-const MARGIN_PART = 0.2;
-const MARGIN_LIMIT = 30_000;
-
-interface Kept extends HeldToken {
-  readonly askedAt: number;
-  readonly renewAt: number;
-  readonly endsAt: number;
-}
+/** A refused token is replaced, and its successor not for so long: the fault is not the token's. Milliseconds. */
+const REFUSAL_PAUSE = 30_000;
+/** An issuer that is away is asked again after a second, two, four …, at most so many milliseconds. */
+const FIRST_DELAY = 1000;
+const LAST_DELAY = 30_000;
 
 /**
  * Creates a token source.
@@ -75,8 +72,8 @@ interface Kept extends HeldToken {
  * @example
  * ```ts
  * const tokenSource = createTokenSource({ authClient });
- * await authClient.signOut();
- * tokenSource.clear();
+ * const { subject } = await tokenSource.get();
+ * tokenSource.state(); // { status: "signed-in", subject: "u1" }
  * ```
  *
  * *Does not* verify the token, which only who holds the key can; and keeps nothing in storage.
@@ -86,118 +83,167 @@ export function createTokenSource({
   getToken,
   audience,
   clock = Date.now,
+  random = Math.random,
 }: TokenSourceOptions): TokenSource {
   if (!authClient === !getToken)
-    throw new TypeError("createTokenSource() needs authClient or getToken, and not both");
-  const fetchToken = getToken ?? (() => askClient(authClient as TokenClient, audience));
-  let kept: Kept | undefined;
-  let pending: Promise<Kept> | undefined;
+    throw new TypeError("createTokenSource() needs either authClient or getToken");
+  const ask = getToken ?? tokenOf(authClient as TokenClient);
+  const session = createSession();
+  const tabs = joinTabs(audience, hear);
+  let kept: IssuedToken | undefined;
   /** Whose page this is, from the first token on. */
   let owner: string | undefined;
+  /** Whose it was before the user did something in this tab, until the issuer says whose it is now. */
+  let former: string | undefined;
+  /** The request that everybody waits for, what hands its callers on to another, and its number. */
+  let pending: Promise<IssuedToken> | undefined;
+  let handOn: ((next?: Promise<IssuedToken>) => void) | undefined;
+  let turn = 0;
+  /** Whether a user was behind a call since the issuer was last asked. */
+  let active = false;
+  /** When a refused token was last replaced. */
+  let refusedAt = 0;
+  let failures = 0;
+  let retryAt = 0;
 
-  async function renew(): Promise<Kept> {
-    const askedAt = clock();
-    const token = await ask();
-    if (!token) throw new SessionMissingError("Nobody is signed in");
-    return read(token, askedAt, audience);
-  }
+  /** A clock that went back says nothing about the token's age. */
+  const isGood = ({ askedAt, endsAt }: IssuedToken) => askedAt <= clock() && clock() < endsAt;
 
-  async function ask(): Promise<string | null> {
-    try {
-      return await fetchToken(audience);
-    } catch (cause) {
-      if (cause instanceof SessionMissingError || cause instanceof TokenUnavailableError) throw cause;
-      throw new TokenUnavailableError("The token could not be fetched", { cause });
-    }
-  }
-
-  function share(): Promise<Kept> {
-    const request: Promise<Kept> = renew().then(
-      (token) => {
-        // clear() was called in between: the token is that of a session that has ended.
-        if (pending !== request)
-          throw new SessionMissingError("The session ended while its token was fetched");
-        pending = undefined;
-        // Somebody else signed in, in another tab say: what is on this page is not theirs.
-        owner ??= token.subject;
-        kept = token.subject === owner ? token : undefined;
-        if (!kept) throw new SessionMissingError("Another user has signed in");
-        return kept;
-      },
-      (error: unknown) => {
-        if (pending === request) {
-          pending = undefined;
-          if (error instanceof SessionMissingError) kept = undefined;
-        }
-        throw error;
-      },
-    );
+  /** Asks; who waits for an earlier request, waits for this one. */
+  function share(): Promise<IssuedToken> {
+    const own = ++turn;
+    const stale = kept;
+    const before = handOn;
+    const request = new Promise<IssuedToken>((resolve, reject) => {
+      handOn = (next) => (next ? resolve(next) : reject(new SessionMissingError("The session has ended")));
+      // Once this tab's turn comes, another tab's token may have come, or a later request.
+      const work = async () =>
+        own !== turn || (kept && kept !== stale) ? (kept as IssuedToken) : renew(own);
+      (stale ? tabs.elect(work) : work()).then(resolve, reject);
+    });
     pending = request;
+    before?.(request);
     return request;
   }
 
-  /** A clock that went back says nothing about the token's age. */
-  const isGood = (token: Kept, until: number) => token.askedAt <= clock() && clock() < until;
+  async function renew(own: number): Promise<IssuedToken> {
+    const background = !active;
+    active = false;
+    const answer = await askIssuer(ask, audience, background, clock()).catch((error: Error) => error);
+    // Nobody waits for it any more: the user signed in or out meanwhile.
+    if (own !== turn) throw answer;
+    pending = undefined;
+    if (answer instanceof Error) throw note(answer);
+    const { subject, value, askedAt } = answer;
+    if (former && former !== subject) tabs.tell({ ended: former });
+    former = undefined;
+    owner ??= subject;
+    // Somebody else signed in, in another tab say: what is on this page is not theirs.
+    if (subject !== owner) {
+      leave("user-changed");
+      throw new SessionMissingError("Another user has signed in");
+    }
+    keep(answer);
+    session.enter(subject);
+    tabs.tell({ value, askedAt, background });
+    return answer;
+  }
 
+  /** What a failure means for what is in hand. */
+  function note(error: Error): Error {
+    if (error instanceof TokenUnavailableError) {
+      const delay = Math.min(FIRST_DELAY * 2 ** failures++, LAST_DELAY) * (0.5 + random() / 2);
+      retryAt = clock() + Math.max(delay, (error.retryAfter ?? 0) * 1000);
+      if (former !== undefined) session.enter();
+    } else {
+      if (former !== undefined) tabs.tell({ ended: former });
+      leave(former === undefined ? "session-missing" : "signed-out");
+      former = undefined;
+    }
+    return error;
+  }
+
+  function keep(token?: IssuedToken): void {
+    kept = token;
+    pending = undefined;
+    failures = retryAt = 0;
+  }
+
+  function leave(reason: SignOutReason): void {
+    keep();
+    // The first reason stays: after a sign-out the issuer says 401, too.
+    if (reason === "user-changed" || !session.state().reason) session.enter(null, reason);
+  }
+
+  /** Also what is on its way: it is the token of a session that has ended. */
+  function drop(): void {
+    turn++;
+    handOn?.();
+    keep();
+    refusedAt = 0;
+    if (session.state().subject) leave("signed-out");
+  }
+
+  /** Whoever the user is now, whoever's page it was: the issuer knows. */
+  function act(): void {
+    former ??= owner ?? ANYONE;
+    owner = undefined;
+    keep();
+    // The first who calls hears of a failure.
+    share().catch(() => {});
+  }
+
+  /** Takes from other tabs what is surely of the same session; the first token always comes from the issuer. */
+  function hear(news: unknown): boolean {
+    const { ended, value, askedAt, background } = (news ?? {}) as Record<string, unknown>;
+    if (ended === ANYONE || (ended && ended === owner)) {
+      if (owner) drop();
+      // The first token is on its way: it may be of that session, or of the one that has begun since.
+      else if (pending) share();
+    }
+    // A background token of theirs must not keep ours from extending the session.
+    if (!kept || typeof askedAt !== "number" || (background && active)) return false;
+    try {
+      const token = readToken(value as string, askedAt, kept.audience);
+      const isOurs = token.subject === kept.subject && token.sessionId === kept.sessionId;
+      const isNewer = kept.askedAt < askedAt && askedAt <= clock();
+      if (isOurs && isNewer) keep(token);
+      return isOurs && isNewer;
+    } catch {
+      return false;
+    }
+  }
+
+  onAction(authClient, act);
   return {
-    async get({ rejected, signal } = {}) {
+    async get({ rejected, signal, background } = {}) {
       signal?.throwIfAborted();
-      const held = kept && kept.value !== rejected ? kept : undefined;
-      if (held && isGood(held, held.renewAt)) return held;
+      if (!background) active = true;
+      const held = kept;
+      const isRefused = rejected && rejected === held?.value;
+      if (held && isGood(held)) {
+        const hold = isRefused
+          ? Math.abs(clock() - refusedAt) < REFUSAL_PAUSE
+          : clock() < Math.max(held.renewAt, retryAt);
+        if (hold) return held;
+      }
       try {
-        return await abortable(pending ?? share(), signal);
+        const token = await abortable(pending ?? share(), signal);
+        if (isRefused) refusedAt = clock();
+        return token;
       } catch (error) {
         // Renewed ahead of time: what is in hand is still good while the issuer is away.
-        if (error instanceof TokenUnavailableError && held && held === kept && isGood(held, held.endsAt))
+        if (error instanceof TokenUnavailableError && !isRefused && held && held === kept && isGood(held))
           return held;
         throw error;
       }
     },
     clear() {
-      kept = undefined;
-      pending = undefined;
-      owner = undefined;
+      tabs.tell({ ended: owner ?? former ?? ANYONE });
+      owner = former = undefined;
+      drop();
     },
+    state: session.state,
+    subscribe: session.subscribe,
   };
-}
-
-async function askClient(authClient: TokenClient, audience: string | undefined): Promise<string | null> {
-  const { data, error } = await authClient.token(
-    audience === undefined ? undefined : { query: { audience } },
-  );
-  if (data) return data.token;
-  if (error?.status === 401) return null;
-  throw new TokenUnavailableError("The issuer gave no token", { status: error?.status });
-}
-
-/** Reads what a client may know of a token, and refuses what is none of the bridge's. */
-function read(value: string, askedAt: number, audience: string | undefined): Kept {
-  let hint = "is not the bridge's; is jwtBridge() among its plugins?";
-  try {
-    const { aud, sub, user_id, iat, exp } = JSON.parse(decode(value.split(".")[1] ?? ""));
-    const lifetime = (exp - iat) * 1000;
-    if (typeof sub === "string" && sub !== "" && sub === user_id && lifetime > 0) {
-      const endsAt = askedAt + lifetime;
-      const renewAt = endsAt - Math.min(lifetime * MARGIN_PART, MARGIN_LIMIT);
-      if (aud === (audience ?? aud)) return { value, subject: sub, askedAt, renewAt, endsAt };
-      hint = "is for another API; is this audience among jwtBridge()'s?";
-    }
-  } catch {
-    // Falls through: whatever it is, it is none.
-  }
-  throw new TokenUnavailableError(`The issuer's token ${hint}`, {});
-}
-
-function decode(segment: string): string {
-  const binary = atob(segment.replace(/-/g, "+").replace(/_/g, "/"));
-  return new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

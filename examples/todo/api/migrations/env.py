@@ -1,8 +1,9 @@
 """Runs the migrations of schema ``api`` as the owner of the database (``DATABASE_URL``).
 
-The version table lives in schema ``api`` too, and autogenerate is shown that schema only. Better Auth's next
-door are left alone even if a model should come to describe one of them: nothing here creates, changes or
-drops them. ``jwt_auth_bridge.alembic`` also brings ``op.enable_owner_rls``.
+The version table lives in schema ``api`` too, and autogenerate is shown that schema only, without the
+bridge's tickets, which no model describes. Better Auth's next door are left alone even if a model should come
+to describe one of them: nothing here creates, changes or drops them. ``jwt_auth_bridge.alembic`` also brings
+``op.enable_owner_rls``.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from sqlalchemy.pool import NullPool
 from jwt_auth_bridge.alembic import leave_better_auth
 from todo_api.models import SCHEMA, Base
 
+TICKETS = "jwt_bridge_ticket"
+
 LOCK = 8_274_431_106
 """An arbitrary number; two processes that migrate at the same time take turns on it."""
 
@@ -29,7 +32,7 @@ def migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         version_table_schema=SCHEMA,
         include_schemas=True,
-        include_name=lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+        include_name=lambda name, kind, _parents: name == SCHEMA if kind == "schema" else name != TICKETS,
         include_object=leave_better_auth(schema="auth"),
     )
     with context.begin_transaction():

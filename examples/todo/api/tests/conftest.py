@@ -35,6 +35,12 @@ ISSUER = "http://localhost:3000"
 AUDIENCE = "http://localhost:8000"
 ALICE = "alice00000000000000000000000000A"
 BOB = "bob0000000000000000000000000000B"
+PLAYED = {
+    "public": [("GET", "/healthz")],
+    # What a schema does not say: a path where a ticket is of use.
+    "examples": {"POST /api/tickets": {"body": lambda user: {"path": f"/api/{user}/tasks/live"}}},
+}
+"""What ``assert_isolated`` is to know of the API."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from conftest import ALICE, BOB, Databases, execute, fetch, migrate, run, set_up
         "CREATE TEMPORARY TABLE mine (id int)",
         "CREATE SCHEMA mine",
         "TRUNCATE api.task",
+        "TRUNCATE api.jwt_bridge_ticket",
         "DROP TABLE api.task",
         "ALTER TABLE api.task ADD COLUMN mine text",
         "CREATE TRIGGER mine BEFORE UPDATE ON api.task EXECUTE FUNCTION suppress_redundant_updates_trigger()",
@@ -27,13 +28,15 @@ def test_the_role_is_refused(databases: Databases, statement):
         run(execute(databases.api, statement))
 
 
-def test_the_role_owns_nothing_and_may_only_touch_rows(databases: Databases):
+@pytest.mark.parametrize("table", ["api.task", "api.jwt_bridge_ticket"])
+def test_the_role_owns_nothing_and_may_only_touch_rows(databases: Databases, table):
     rows = run(
         fetch(
             databases.api,
-            """SELECT privilege, has_table_privilege('api.task', privilege) AS granted
+            """SELECT privilege, has_table_privilege($1, privilege) AS granted
                FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
                AS privilege""",
+            table,
         )
     )
     granted = {row["privilege"] for row in rows if row["granted"]}

@@ -7,7 +7,7 @@ out of a database of its own. With both off, the test that finds nothing otherwi
 import inspect
 
 import pytest
-from conftest import ALICE, AUDIENCE, BOB, ISSUER, SECRET, Databases, execute, fetch, run
+from conftest import ALICE, AUDIENCE, BOB, ISSUER, PLAYED, SECRET, Databases, execute, fetch, run
 from fastapi import Depends
 from sqlalchemy import delete, event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -68,7 +68,7 @@ def play(app):
         app,
         factory=TokenFactory(ISSUER, AUDIENCE, SECRET),
         users=(ALICE, BOB),
-        public=[("GET", "/healthz")],
+        **PLAYED,
     )
 
 

@@ -13,10 +13,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from jwt_auth_bridge import KeySetUnavailableError
 from jwt_auth_bridge.fastapi import Bridge
+from jwt_auth_bridge.tickets import PostgresTickets
 
 from .answers import install_answers
 from .database import Database
 from .guardrails import BodyLimit, LastResort
+from .live import Changes
+from .models import SCHEMA
 from .routes import account_routes, task_routes
 from .settings import Settings
 
@@ -32,6 +35,7 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
         database: where the tasks are; made from the settings unless a test brings its own.
     """
     tasks = database or Database(settings.database_url)
+    changes = Changes()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -40,13 +44,16 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
         except KeySetUnavailableError:
             # Like a database that is away: no reason not to start, and none to refuse anybody with 401.
             logger.warning("Started without keys: tokens are answered 503 until the key set can be fetched")
-        yield
+        with changes.until_the_end():
+            yield
         await tasks.close()
 
     # No redirects: one would answer a stranger before the guard does, with an address out of the Host header.
     app = FastAPI(title="Todo API", version="1", lifespan=lifespan, redirect_slashes=False)
     app.include_router(account_routes(bridge))
-    app.include_router(task_routes(bridge, tasks))
+    app.include_router(task_routes(bridge, tasks, changes))
+    # For a browser's WebSocket, which sends no header: POST /api/tickets.
+    app.include_router(bridge.tickets(PostgresTickets(tasks.engine, schema=SCHEMA)))
     install_answers(app)
 
     bridge.protect(app, public=["GET /healthz"])

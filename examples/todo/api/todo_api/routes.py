@@ -1,34 +1,41 @@
 """The endpoints. The guard stands on the router, once: no route of tasks can forget it [C4] [C5].
 
+WebSocket and server-sent events among them: whoever may not list the tasks is not told that they changed.
+
 ``bridge.path_user`` verifies the token and compares its user with ``{user_id}``; ``TaskService`` then gets
 the Principal, never the path. The order of the tests on a request is therefore: token (401), path (403),
 input (422), row (404).
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Depends, Query, WebSocket, status
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from jwt_auth_bridge import Principal
 from jwt_auth_bridge.fastapi import Bridge
 
 from .database import Database
+from .live import Changes
 from .models import Task
 from .schemas import Completion, Me, TaskChanges, TaskIn, TaskOut
 from .service import TaskService
 
 
-def task_routes(bridge: Bridge, database: Database) -> APIRouter:
+def task_routes(bridge: Bridge, database: Database, changes: Changes) -> APIRouter:
     """``/api/{user_id}/tasks``: the caller's own tasks and nobody else's."""
     router = APIRouter(
         prefix="/api/{user_id}/tasks", tags=["tasks"], dependencies=[Depends(bridge.path_user)]
     )
 
     # The same verification as the guard's: it happens once per request, however many dependencies ask.
-    async def own_tasks(principal: Annotated[Principal, Depends(bridge.current_user)]) -> TaskService:
-        return TaskService(database, principal)
+    Caller = Annotated[Principal, Depends(bridge.current_user)]
+
+    async def own_tasks(principal: Caller) -> TaskService:
+        return TaskService(database, principal, changes)
 
     Own = Annotated[TaskService, Depends(own_tasks)]
 
@@ -43,6 +50,28 @@ def task_routes(bridge: Bridge, database: Database) -> APIRouter:
     @router.post("", response_model=TaskOut, status_code=status.HTTP_201_CREATED)
     async def add_task(task: TaskIn, tasks: Own) -> Task:
         return await tasks.add(task)
+
+    @router.get("/events", response_class=EventSourceResponse)
+    async def task_events(principal: Caller) -> AsyncIterator[ServerSentEvent]:
+        """An event at once and after every change, as long as the token lasts."""
+        async for _change in changes.watch(principal):
+            yield ServerSentEvent(event="tasks", data="changed")
+
+    @router.websocket("/live")
+    async def task_live(socket: WebSocket, principal: Caller) -> None:
+        """The same over a WebSocket; what the page says is of no interest."""
+
+        async def tell() -> None:
+            async for _change in changes.watch(principal):
+                await socket.send_json({"tasks": "changed"})
+
+        await socket.accept()
+        telling = asyncio.create_task(tell())
+        try:
+            async for _word in socket.iter_text():
+                pass
+        finally:
+            telling.cancel()
 
     @router.get("/{task_id}", response_model=TaskOut)
     async def get_task(task_id: UUID, tasks: Own) -> Task:

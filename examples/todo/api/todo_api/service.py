@@ -6,15 +6,18 @@ that none of them can forget it. For this service somebody else's task is a task
 same error, and gets the same answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from jwt_auth_bridge import Principal
 
 from .database import Database
+from .live import Changes
 from .models import Task
 from .schemas import TaskChanges, TaskIn
 
@@ -31,13 +34,15 @@ class TaskService:
     Args:
         database: where they are.
         principal: whose they are.
+        changes: who is told that they have changed.
 
     Every method raises DatabaseUnavailableError when the database cannot be had.
     """
 
-    def __init__(self, database: Database, principal: Principal) -> None:
+    def __init__(self, database: Database, principal: Principal, changes: Changes) -> None:
         self._database = database
         self._principal = principal
+        self._changes = changes
 
     async def list(self, limit: int, offset: int) -> Sequence[Task]:
         """The owner's tasks, oldest first."""
@@ -48,7 +53,7 @@ class TaskService:
     async def add(self, task: TaskIn) -> Task:
         """Store a new task of the owner."""
         row = Task(**task.model_dump())
-        async with self._database.transaction(self._principal) as session:
+        async with self._change() as session:
             session.add(row)
         return row
 
@@ -72,7 +77,7 @@ class TaskService:
     async def remove(self, task_id: UUID) -> None:
         """Delete a task. Raises TaskNotFoundError."""
         statement = delete(Task).where(Task.id == task_id).returning(Task.id)
-        async with self._database.transaction(self._principal) as session:
+        async with self._change() as session:
             _found(await session.scalar(statement))
 
     async def _update(self, task_id: UUID, values: Mapping[str, object]) -> Task:
@@ -82,8 +87,15 @@ class TaskService:
             .values(**values, updated_at=func.clock_timestamp())
             .returning(Task)
         )
-        async with self._database.transaction(self._principal) as session:
+        async with self._change() as session:
             return _found(await session.scalar(statement))
+
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that whoever listens is told of, once it is there to be read."""
+        async with self._database.transaction(self._principal) as session:
+            yield session
+        self._changes.tell(self._principal)
 
 
 def _found(row: Row | None) -> Row:

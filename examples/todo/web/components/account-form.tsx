@@ -3,7 +3,7 @@
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { type FormEvent, useRef, useState } from "react";
-import { authClient, tokenSource } from "../lib/auth-client";
+import { authClient } from "../lib/auth-client";
 import { type AuthError, reasonOf } from "../lib/reasons";
 import { Heading } from "./heading";
 
@@ -33,8 +33,6 @@ export function AccountForm({ kind }: { readonly kind: keyof typeof WORDS }) {
       email.current?.focus();
       return;
     }
-    // Somebody else may have been signed in on this page before.
-    tokenSource.clear();
     router.push("/");
     router.refresh();
   }

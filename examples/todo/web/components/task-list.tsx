@@ -2,21 +2,36 @@
 
 import { SessionMissingError } from "jwt-auth-bridge/client";
 import { useRouter } from "next/navigation";
-import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { authClient, tokenSource } from "../lib/auth-client";
-import { ApiError, createTaskApi, type Task, type TaskApi } from "../lib/tasks";
+import { type FormEvent, useCallback, useEffect, useRef, useState } from "react";
+import { apiClient } from "../lib/api-client";
+import { authClient } from "../lib/auth-client";
+import { ApiError, type Task, type TaskApi } from "../lib/tasks";
 import { Heading } from "./heading";
 import { TaskItem } from "./task-item";
 
+type Props = {
+  readonly apiUrl: string;
+  /** What the server knew when it made the page, if it knew. */
+  readonly first: readonly Task[] | undefined;
+};
+
 /** The person's tasks. Whoever is not signed in is sent to the form; every other failure is said and can be retried. */
-export function TaskList({ apiUrl }: { readonly apiUrl: string }) {
+export function TaskList({ apiUrl, first }: Props) {
   const router = useRouter();
-  const api = useMemo(() => createTaskApi(apiUrl), [apiUrl]);
-  const session = authClient.useSession();
+  const { api, useBridge } = apiClient(apiUrl);
+  const bridge = useBridge();
   const list = useRef<HTMLHeadingElement>(null);
-  const [tasks, setTasks] = useState<readonly Task[]>();
+  const [tasks, setTasks] = useState(first);
   const [status, setStatus] = useState("");
   const [problem, setProblem] = useState("");
+
+  const say = useCallback(
+    (error: unknown) => {
+      if (error instanceof SessionMissingError) router.replace("/sign-in");
+      else setProblem(explain(error));
+    },
+    [router],
+  );
 
   /** Runs one call to the API; answers whether it worked. */
   const attempt = useCallback(
@@ -27,12 +42,11 @@ export function TaskList({ apiUrl }: { readonly apiUrl: string }) {
         await work(api);
         return true;
       } catch (error) {
-        if (error instanceof SessionMissingError) router.replace("/sign-in");
-        else setProblem(explain(error));
+        say(error);
         return false;
       }
     },
-    [api, router],
+    [api, say],
   );
 
   const load = useCallback(
@@ -44,8 +58,20 @@ export function TaskList({ apiUrl }: { readonly apiUrl: string }) {
   );
 
   useEffect(() => {
-    load();
-  }, [load]);
+    if (first === undefined) load();
+  }, [first, load]);
+
+  // Another tab, or another device: what was said to the person stays.
+  useEffect(() => {
+    const leaving = new AbortController();
+    follow(api, leaving.signal, setTasks, say).catch(say);
+    return () => leaving.abort();
+  }, [api, say]);
+
+  // Signed out in another tab, say.
+  useEffect(() => {
+    if (bridge.status === "signed-out") router.replace("/sign-in");
+  }, [bridge.status, router]);
 
   const put = (changed: Task) =>
     setTasks((known) => known?.map((task) => (task.id === changed.id ? changed : task)));
@@ -67,7 +93,6 @@ export function TaskList({ apiUrl }: { readonly apiUrl: string }) {
     const { error } = await authClient.signOut().catch(() => ({ error: true }));
     if (error)
       return setProblem("You are still signed in: the server cannot be reached. Try again in a moment.");
-    tokenSource.clear();
     router.push("/sign-in");
     router.refresh();
   }
@@ -77,7 +102,7 @@ export function TaskList({ apiUrl }: { readonly apiUrl: string }) {
       <header>
         <Heading>Your tasks</Heading>
         <p>
-          {session.data && <span>Signed in as {session.data.user.name}. </span>}
+          {bridge.user && <span>Signed in as {bridge.user.name}. </span>}
           <button type="button" onClick={signOut}>
             Sign out
           </button>
@@ -132,6 +157,18 @@ export function TaskList({ apiUrl }: { readonly apiUrl: string }) {
       </ul>
     </>
   );
+}
+
+/** Shows the list again whenever it may have changed; ends with the signal. */
+async function follow(
+  api: TaskApi,
+  signal: AbortSignal,
+  show: (tasks: readonly Task[]) => void,
+  say: (error: unknown) => void,
+): Promise<void> {
+  for await (const _change of api.changes(signal)) {
+    await api.list(signal).then(show, (error) => signal.aborted || say(error));
+  }
 }
 
 function count(tasks: readonly Task[]): string {

@@ -1,8 +1,5 @@
-/** Better Auth in the browser, and the one token source of this page: sign-out drops its token. */
+/** Better Auth in the browser. */
 import { jwtClient } from "better-auth/client/plugins";
 import { createAuthClient } from "better-auth/react";
-import { createTokenSource } from "jwt-auth-bridge/client";
 
 export const authClient = createAuthClient({ plugins: [jwtClient()] });
-
-export const tokenSource = createTokenSource({ authClient });

@@ -1,11 +1,11 @@
 /**
  * What this app reads from its environment besides the secrets, the base URL and the audience, which
- * `assertBridge()` judges: the database and the API's public address.
+ * `assertBridge()` judges: the database, the API's address, and the way there.
  */
 
 /** Prints the name of a wrong variable and the cure, and ends the process. *Does not* print values. */
 export function assertSettings(env: NodeJS.ProcessEnv = process.env): void {
-  const fault = databaseFault(env.DATABASE_URL) ?? apiFault(env.API_URL);
+  const fault = databaseFault(env.DATABASE_URL) ?? apiFault(env.API_URL) ?? accessFault(env.TODO_API_ACCESS);
   if (fault === undefined) return;
   console.error(`todo-web cannot start: ${fault}`);
   process.exit(1);
@@ -24,4 +24,9 @@ function apiFault(value: string | undefined): string | undefined {
     return "API_URL is not set; set it to the API's public address, for example http://localhost:8000.";
   if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return undefined;
   return "API_URL is no http or https address; write it like http://localhost:8000.";
+}
+
+function accessFault(value: string | undefined): string | undefined {
+  if (!value || value === "direct" || value === "proxy") return undefined;
+  return "TODO_API_ACCESS is neither direct nor proxy; write one of them, or leave it out for direct.";
 }

@@ -1,15 +1,12 @@
 /**
- * The API's tasks, as the browser calls them: through the bridge's fetch, which attaches the token, renews it and
- * fills `{user_id}` with the token's own user.
+ * The API's tasks, for the browser and for this app's server: openapi-fetch over a fetch that comes with the token,
+ * with the types that FastAPI gives. A field that Python renames does not compile here.
  */
-import { createBridgeFetch } from "jwt-auth-bridge/client";
-import { tokenSource } from "./auth-client";
+import { readEvents } from "jwt-auth-bridge/live";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./api-types";
 
-export type Task = {
-  readonly id: string;
-  readonly title: string;
-  readonly completed: boolean;
-};
+export type Task = components["schemas"]["TaskOut"];
 
 /** The API answered, and not with what was asked for. `retryAfter`: seconds, where it says when to come back. */
 export class ApiError extends Error {
@@ -23,34 +20,42 @@ export class ApiError extends Error {
   }
 }
 
-/** Functions on the signed-in user's tasks. Each throws ApiError, or what the bridge's fetch throws. */
-export type TaskApi = {
-  list(): Promise<Task[]>;
-  add(title: string): Promise<Task>;
-  rename(id: string, title: string): Promise<Task>;
-  complete(id: string, completed: boolean): Promise<Task>;
-  remove(id: string): Promise<void>;
-};
+export type TaskApi = ReturnType<typeof createTaskApi>;
 
-export function createTaskApi(apiUrl: string): TaskApi {
-  const api = createBridgeFetch({ baseURL: apiUrl, tokenSource });
+const EVENTS = "/api/{user_id}/tasks/events" satisfies keyof paths;
 
-  async function call(method: string, path: string, body?: object): Promise<Response> {
-    const response = await api(`/api/{user_id}/tasks${path}`, {
-      method,
-      ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    });
-    if (!response.ok) throw new ApiError(response);
-    return response;
-  }
+/** Whose tasks: `{user_id}` stays as it is until the token is there, whose user it becomes. */
+const own = { user_id: "{user_id}" };
+
+/**
+ * Functions on the signed-in user's tasks. Each throws ApiError, or what the fetch throws.
+ *
+ * @param baseUrl the API's address, or what stands for it in this app.
+ * @param send who sends the requests: the bridge's fetch, or one that a proxy adds the token to.
+ */
+export function createTaskApi(baseUrl: string, send: typeof fetch) {
+  const api = createClient<paths>({ baseUrl, fetch: send });
+  const one = (id: string) => ({ params: { path: { ...own, task_id: id } } });
 
   return {
-    list: async () => (await call("GET", "")).json(),
-    add: async (title) => (await call("POST", "", { title })).json(),
-    rename: async (id, title) => (await call("PATCH", `/${id}`, { title })).json(),
-    complete: async (id, completed) => (await call("PATCH", `/${id}/complete`, { completed })).json(),
-    remove: async (id) => {
-      await call("DELETE", `/${id}`);
+    list: async (signal?: AbortSignal) =>
+      found(await api.GET("/api/{user_id}/tasks", { params: { path: own }, signal: signal ?? null })),
+    add: async (title: string) =>
+      found(await api.POST("/api/{user_id}/tasks", { params: { path: own }, body: { title } })),
+    rename: async (id: string, title: string) =>
+      found(await api.PATCH("/api/{user_id}/tasks/{task_id}", { ...one(id), body: { title } })),
+    complete: async (id: string, completed: boolean) =>
+      found(await api.PATCH("/api/{user_id}/tasks/{task_id}/complete", { ...one(id), body: { completed } })),
+    remove: async (id: string) => {
+      found(await api.DELETE("/api/{user_id}/tasks/{task_id}", one(id)));
     },
+    /** An event at once and after every change, also by another tab; goes on until `signal` ends it. */
+    changes: (signal: AbortSignal) => readEvents(send, baseUrl + EVENTS, { signal }),
   };
+}
+
+/** What was asked for. Throws ApiError where the answer is another. */
+function found<T>({ data, response }: { readonly data?: T; readonly response: Response }): T {
+  if (!response.ok) throw new ApiError(response);
+  return data as T;
 }

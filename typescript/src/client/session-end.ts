@@ -1,0 +1,33 @@
+/** What is live ends with the session: it is of one user, and of none other who signs in on the same page. */
+
+import type { BridgeFetch } from "./bridge-fetch.js";
+import { SessionMissingError } from "./errors.js";
+
+/** `stop` is aborted with the reason; `release` forgets about it all, and aborts nothing. */
+export interface Watch {
+  readonly stop: AbortController;
+  release(): void;
+}
+
+/** Aborts with the caller's signal, and as soon as the fetch's token source knows that its user has gone. */
+export function untilSessionEnds(
+  { tokenSource }: Partial<Pick<BridgeFetch, "tokenSource">>,
+  signal: AbortSignal | null | undefined,
+): Watch {
+  const stop = new AbortController();
+  let user = tokenSource?.state?.().subject;
+  const unsubscribe = tokenSource?.subscribe?.(({ subject }) => {
+    if (user && user !== subject) stop.abort(new SessionMissingError("The session has ended"));
+    user = subject;
+  });
+  const follow = () => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", follow);
+  if (signal?.aborted) follow();
+  return {
+    stop,
+    release() {
+      unsubscribe?.();
+      signal?.removeEventListener("abort", follow);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * The door `./react`: who is signed in, as a hook, without a provider.
+ *
+ * Two know something: Better Auth's `useSession`, who the session's user is; the token source, whether that user's
+ * token can be had. Where they differ, the issuer is asked again, and its word counts.
+ */
+
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import type { SessionState, SignOutReason } from "./client/session.js";
+import type { TokenSource } from "./client/token-source.js";
+
+/** The part of `createAuthClient()`, from `better-auth/react`, that is used here. */
+export interface SessionClient<User extends { readonly id: string }> {
+  useSession(): {
+    readonly data: { readonly user: User } | null;
+    readonly isPending: boolean;
+    readonly error: { readonly status: number } | null;
+  };
+}
+
+/** Options of `createUseBridge()`: Better Auth's client for React, and the page's token source. */
+export interface UseBridgeOptions<User extends { readonly id: string }> {
+  readonly authClient: SessionClient<User>;
+  readonly tokenSource: Pick<TokenSource, "get" | "clear" | "state" | "subscribe">;
+}
+
+/**
+ * What `useBridge()` gives.
+ *
+ * - `pending`: not known yet, also while Better Auth can not be reached.
+ * - `signed-in`: `user` is Better Auth's row, and the user of the tokens.
+ * - `signed-out`: `reason` says why, where somebody was signed in on this page: they signed out, here or in another
+ *   tab; the session has ended; or another user has signed in, whose data this page must not show unasked.
+ */
+export type BridgeStatus<User> =
+  | { readonly status: "pending"; readonly user: null }
+  | { readonly status: "signed-in"; readonly user: User }
+  | { readonly status: "signed-out"; readonly user: null; readonly reason?: SignOutReason };
+
+/** A server renders for everybody: it knows nothing, and hydration starts from the same. */
+const UNKNOWN: SessionState = { status: "unknown", subject: null };
+
+/**
+ * Creates the hook `useBridge()`. Call it once, beside the client and the source.
+ *
+ * A session that Better Auth finds ended drops the token at once. A session of another user than the token's, or one
+ * that begins in another tab, makes the source ask the issuer whose page this is.
+ *
+ * @param options see {@link UseBridgeOptions}.
+ * @returns the hook; it takes nothing and gives a {@link BridgeStatus}.
+ *
+ * @example
+ * ```ts
+ * const useBridge = createUseBridge({ authClient, tokenSource });
+ * function Greeting() {
+ *   const { status, user } = useBridge();
+ *   return status === "signed-in" ? user.id : status;
+ * }
+ * ```
+ *
+ * *Does not* ask for a token while the two agree, and decides nothing about access: the API does.
+ */
+export function createUseBridge<User extends { readonly id: string }>({
+  authClient,
+  tokenSource,
+}: UseBridgeOptions<User>): () => BridgeStatus<User> {
+  return function useBridge() {
+    const { data, isPending, error } = authClient.useSession();
+    const state = useSyncExternalStore(tokenSource.subscribe, tokenSource.state, () => UNKNOWN);
+    const user = data?.user ?? null;
+    // An error other than 401 says nothing about the session.
+    const isKnown = user !== null || !(isPending || (error && error.status !== 401));
+    const userId = isKnown ? (user?.id ?? null) : undefined;
+
+    const before = useRef<string | null>(null);
+    useEffect(() => {
+      if (userId === undefined) return;
+      const { status, subject } = tokenSource.state();
+      // Only what was seen to end: right after a sign-in the token can be there before the session is.
+      if (userId === null && before.current !== null && subject === before.current) tokenSource.clear();
+      if (userId !== null && (status === "signed-out" || (subject ?? userId) !== userId))
+        lookAgain(tokenSource, userId);
+      before.current = userId;
+    }, [userId]);
+
+    if (state.status === "signed-out")
+      return { status: "signed-out", user: null, ...(state.reason && { reason: state.reason }) };
+    if (user !== null && (state.subject ?? user.id) === user.id) return { status: "signed-in", user };
+    return { status: user === null && isKnown ? "signed-out" : "pending", user: null };
+  };
+}
+
+/** The source answers from memory where it can: what it gives of somebody else is handed back. */
+function lookAgain(tokenSource: Pick<TokenSource, "get">, userId: string): void {
+  const look = async () => {
+    const { value, subject } = await tokenSource.get({ background: true });
+    if (subject !== userId) await tokenSource.get({ rejected: value, background: true });
+  };
+  // What comes of it is in the source's state.
+  look().catch(() => {});
+}
