@@ -5,7 +5,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { newAccount } from "./account.js";
-import { addTask, openBrowser, type Person, signUp, untilFollowed } from "./browser.js";
+import { addTask, openBrowser, type Person, signUp, subjectOf, tokenOf, untilFollowed } from "./browser.js";
 import { MANY_SIGN_INS, type Stack, startTestStack } from "./stack.js";
 
 type Place = Pick<Stack, "webUrl" | "apiUrl">;
@@ -90,6 +90,28 @@ describe("direct, the default", () => {
     const status = await person.page.evaluate(async () => (await fetch("/backend/healthz")).status);
     expect(status).toBe(404);
   });
+
+  test("a page's WebSocket opens with a ticket, once", async () => {
+    await signUp(person);
+    const token = await tokenOf(person.page);
+    const facts = { apiUrl: stack.apiUrl, path: `/api/${subjectOf(token)}/tasks/live`, token };
+    const outcome = await person.page.evaluate(async ({ apiUrl, path, token }) => {
+      const answer = await fetch(`${apiUrl}/api/tickets`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ path }),
+      });
+      const { ticket } = (await answer.json()) as { ticket: string };
+      const open = () =>
+        new Promise<string>((resolve) => {
+          const socket = new WebSocket(`${apiUrl.replace("http", "ws")}${path}?ticket=${ticket}`);
+          socket.onmessage = ({ data }) => resolve(String(data));
+          socket.onclose = () => resolve("refused");
+        });
+      return [answer.status, await open(), await open()];
+    }, facts);
+    expect(outcome).toEqual([201, '{"tasks":"changed"}', "refused"]);
+  });
 });
 
 describe("proxy", () => {
@@ -117,6 +139,7 @@ describe("proxy", () => {
   test("a session that has ended elsewhere leads to the form", async () => {
     await signUp(person);
     await untilFollowed(person.page, () => person.page.reload());
+    await person.page.getByText(`Signed in as ${person.name}.`).waitFor();
     await person.context.clearCookies();
     await person.page.getByLabel("What is to be done?").fill("too late");
     await person.page.getByRole("button", { name: "Add" }).click();

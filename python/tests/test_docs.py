@@ -175,6 +175,63 @@ def test_the_page_about_isolation_runs(tmp_path):
     assert "5 passed" in done.stdout
 
 
+# What docs/live.md says of its block.
+MORE_OF_LIVE = """
+import pytest
+from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+PATH = "/api/alice/tasks/live"
+
+
+@pytest.fixture
+def served(bridge_environment):
+    from main import app, bridge
+
+    bridge.audit(app)
+    with TestClient(app) as client:
+        yield client, bridge_environment
+
+
+def test_live(served):
+    client, factory = served
+    given = client.post("/api/tickets", json={"path": PATH}, headers=factory.headers("alice"))
+    assert given.status_code == 201
+    assert given.json() == {"ticket": given.json()["ticket"], "expires_in": 30}
+    with client.websocket_connect(f"{PATH}?ticket={given.json()['ticket']}") as socket:
+        assert socket.receive_text() == "hello alice"
+        socket.send_json({"type": "jwt-auth-bridge.renew", "token": factory.token("alice")})
+        socket.send_text("x")
+        assert socket.receive_text() == "x"
+        socket.send_json({"type": "jwt-auth-bridge.renew", "token": factory.token("bob")})
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_text()
+        assert closed.value.code == 1008
+    refused = [f"{PATH}?ticket={given.json()['ticket']}", PATH]
+    for address in refused:
+        with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect(address):
+            pass
+        assert denied.value.status_code == 401
+    assert client.get("/api/alice/tasks/events").status_code == 401
+"""
+
+
+def test_the_page_about_live_connections_runs(tmp_path):
+    page = read("docs", "live.md")
+    (main,) = re.findall(r'^```python title="main.py"\n(.*?)^```', page, re.MULTILINE | re.DOTALL)
+    assert page.count("```python") == 1
+    (tmp_path / "main.py").write_text(main, "utf-8")
+    (tmp_path / "test_more.py").write_text(MORE_OF_LIVE, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    command += ["-p", "jwt_auth_bridge.pytest_plugin"]
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
 def test_the_contract_agrees_with_the_registry():
     contract = read("specs", "001-jwt-auth-bridge", "access-token.md")
     for code, entry in REGISTRY["codes"].items():

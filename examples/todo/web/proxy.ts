@@ -30,7 +30,7 @@ function policyFor(nonce: string): string {
   // `next dev` evaluates text as code and writes styles into pages; what is built does neither.
   const [evaluated, inline] =
     process.env.NODE_ENV === "development" ? [" 'unsafe-eval'", " 'unsafe-inline'"] : ["", ""];
-  const api = isProxied() ? "" : ` ${new URL(process.env.API_URL ?? "").origin}`;
+  const api = isProxied() ? "" : apiSources();
   return [
     "default-src 'none'",
     `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${evaluated}`,
@@ -42,6 +42,12 @@ function policyFor(nonce: string): string {
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
+}
+
+/** A WebSocket is another scheme to the browser. */
+function apiSources(): string {
+  const { origin } = new URL(process.env.API_URL ?? "");
+  return ` ${origin} ${origin.replace(/^http/, "ws")}`;
 }
 
 function isDecodable(pathname: string): boolean {
