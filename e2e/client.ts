@@ -4,18 +4,20 @@
  */
 import { fileURLToPath } from "node:url";
 import type * as Client from "jwt-auth-bridge/client";
+import type * as Live from "jwt-auth-bridge/live";
 import type { Page } from "playwright-core";
 import { build } from "vite";
 
-const entry = fileURLToPath(new URL("../typescript/dist/client/index.js", import.meta.url));
+const entry = fileURLToPath(new URL("client-doors.mjs", import.meta.url));
 
 declare global {
   /** In a page: the client, a token source of Better Auth's endpoint, and the fetch to the API. */
-  var bridge: typeof Client & {
-    source: Client.TokenSource;
-    api: typeof fetch;
-    newSource(): Client.TokenSource;
-  };
+  var bridge: typeof Client &
+    typeof Live & {
+      source: Client.TokenSource;
+      api: Client.BridgeFetch;
+      newSource(): Client.TokenSource;
+    };
 }
 
 let bundled: Promise<string> | undefined;
@@ -28,8 +30,9 @@ export async function installClient(page: Page, apiUrl: string): Promise<void> {
     const { bridge } = globalThis;
     bridge.newSource = () =>
       bridge.createTokenSource({
-        getToken: async () => {
-          const answer = await fetch("/api/auth/token");
+        getToken: async (_, options) => {
+          const background = options?.background === true;
+          const answer = await fetch(`/api/auth/token?disableRefresh=${background}`);
           if (answer.status === 401) return null;
           if (!answer.ok) throw new Error(`/token answered ${answer.status}`);
           return ((await answer.json()) as { token: string }).token;

@@ -16,7 +16,8 @@ from fastapi.dependencies.utils import get_typed_signature
 from starlette.routing import WebSocketRoute
 
 from ._fastapi_guards import Guard, is_guard
-from ._fastapi_routes import guards_of, is_plain, nodes_of, taken_elsewhere
+from ._fastapi_input import reads_like, taken_elsewhere
+from ._fastapi_routes import guards_of, is_plain, nodes_of
 from ._fastapi_tree import Place, walk
 from .errors import ConfigurationError
 from .verifier import Principal
@@ -218,20 +219,27 @@ def _unheld(
     labels: str,
     outer: Mapping[str, Any],
 ) -> Iterator[str]:
-    """A parameter that a bridge holds against the token elsewhere, and nobody here."""
-    held_here = {guard.parameter for guard in guards}
-    for name, by in {name: by for bridge in bridges for name, by in bridge._held.items()}.items():
-        if name in held_here:
+    """A parameter that a bridge holds against the token elsewhere, or that reads like one, and nobody here."""
+    held_here = {guard.parameter: guard.label for guard in guards}
+    held = {name: by for bridge in bridges for name, by in bridge._held.items()}
+    there = {**place.convertors, **outer}
+    for written in there:
+        name = written if written in held else next((one for one in held if reads_like(written, one)), None)
+        if name is None or written in held_here:
             continue
-        for written in {**place.convertors, **outer}:
-            if written not in held_here and _plain(written) == _plain(name):
-                another = "" if written == name else f", which reads like {{{name}}},"
-                cure = "" if written == name else f"name it {{{name}}} and "
-                yield (
-                    f"has {{{written}}} in its path{another} and {labels} does not compare it: {cure}guard"
-                    f" the route with Depends(bridge.{by}), or give it another name where it is not the"
-                    " caller's"
-                )
+        if name not in held_here:
+            another = "" if written == name else f", which reads like {{{name}}},"
+            cure = "" if written == name else f"name it {{{name}}} and "
+            yield (
+                f"has {{{written}}} in its path{another} and {labels} does not compare it: {cure}guard the"
+                f" route with Depends(bridge.{held[name]}), or give it another name where it is not the"
+                " caller's"
+            )
+        elif name in there:
+            yield (
+                f"has {{{written}}} in its path beside {{{name}}}, which {held_here[name]} compares, and reads"
+                " like it: give it a name that does not read like the caller's"
+            )
 
 
 def _misplaced(place: Place, guards: Sequence[Guard[Any]], outer: Mapping[str, Any]) -> Iterator[str]:
@@ -246,10 +254,14 @@ def _misplaced(place: Place, guards: Sequence[Guard[Any]], outer: Mapping[str, A
                 f"is guarded by {guard.label}, but its path has no plain {{{name}}}: name the parameter in"
                 " the path without a convertor, or guard the route with current_user"
             )
-        elif source := taken_elsewhere(place.route, name):
+            continue
+        for taken in taken_elsewhere(place.route, name):
+            like = "" if taken.name == name else f", which reads like {name},"
+            of = f" (a field of {taken.model})" if taken.model else ""
+            cure = "a model without that field" if taken.model else "give the parameter another name"
             yield (
-                f"is guarded by {guard.label}, but takes {name} from the {source}, where a caller can write"
-                " anybody's: use what the guard gives, or give the parameter another name"
+                f"is guarded by {guard.label}, but takes {taken.name}{like} from the {taken.source}{of}, where"
+                f" a caller can write anybody's: use what the guard gives, {'and' if of else 'or'} {cure}"
             )
 
 
@@ -284,10 +296,6 @@ def _is_docs(place: Place) -> bool:
         and getattr(endpoint, "__code__", None) in FastAPI.setup.__code__.co_consts
         and place.path in [place.prefix + url for url in urls if url]
     )
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _name(call: Any) -> str:

@@ -136,24 +136,3 @@ def nodes_of(dependant: Any) -> Iterator[Any]:
         if node is not None:
             yield node
             pending.extend(node.dependencies)
-
-
-def taken_elsewhere(route: Any, name: str) -> str | None:
-    """Tells where else than from the path a route takes a parameter of this name: a second, unguarded source.
-
-    FastAPI turns a parameter that the route's own path does not have into a query parameter: below a mount
-    with ``{user_id}`` in its prefix, ``user_id`` in a function is what the caller writes behind the ``?``.
-
-    Example:
-        >>> from fastapi import FastAPI
-        >>> app = FastAPI()
-        >>> @app.get("/tasks")
-        ... def tasks(user_id: str) -> None: ...
-        >>> taken_elsewhere(app.routes[-1], "user_id")
-        'query'
-    """
-    for node in nodes_of(getattr(route, "dependant", None)):
-        for source in ("query", "header", "cookie", "body"):
-            if any(name in (field.name, field.alias) for field in getattr(node, f"{source}_params")):
-                return source
-    return None

@@ -72,6 +72,7 @@ def task_routes(bridge: Bridge, database: Database, changes: Changes) -> APIRout
                 pass
         finally:
             telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
 
     @router.get("/{task_id}", response_model=TaskOut)
     async def get_task(task_id: UUID, tasks: Own) -> Task:

@@ -21,6 +21,8 @@ export function TaskList({ apiUrl, first }: Props) {
   const { api, useBridge } = apiClient(apiUrl);
   const bridge = useBridge();
   const list = useRef<HTMLHeadingElement>(null);
+  /** How often a call of the person's own has begun or ended. */
+  const calls = useRef(0);
   const [tasks, setTasks] = useState(first);
   const [status, setStatus] = useState("");
   const [problem, setProblem] = useState("");
@@ -38,12 +40,15 @@ export function TaskList({ apiUrl, first }: Props) {
     async (work: (api: TaskApi) => Promise<void>): Promise<boolean> => {
       setProblem("");
       setStatus("");
+      calls.current += 1;
       try {
         await work(api);
         return true;
       } catch (error) {
         say(error);
         return false;
+      } finally {
+        calls.current += 1;
       }
     },
     [api, say],
@@ -64,7 +69,13 @@ export function TaskList({ apiUrl, first }: Props) {
   // Another tab, or another device: what was said to the person stays.
   useEffect(() => {
     const leaving = new AbortController();
-    follow(api, leaving.signal, setTasks, say).catch(say);
+    const { signal } = leaving;
+    async function follow() {
+      for await (const _change of api.changes(signal)) {
+        await latest(api, calls, signal).then(setTasks, (error) => signal.aborted || say(error));
+      }
+    }
+    follow().catch(say);
     return () => leaving.abort();
   }, [api, say]);
 
@@ -83,7 +94,8 @@ export function TaskList({ apiUrl, first }: Props) {
     if (title === "") return setProblem("Write what is to be done first.");
     await attempt(async (api) => {
       const task = await api.add(title);
-      setTasks((known) => [...(known ?? []), task]);
+      // The list that follows every change may have brought it already.
+      setTasks((known = []) => [...known.filter((other) => other.id !== task.id), task]);
       setStatus(`Added: ${task.title}`);
       form.reset();
     });
@@ -159,15 +171,16 @@ export function TaskList({ apiUrl, first }: Props) {
   );
 }
 
-/** Shows the list again whenever it may have changed; ends with the signal. */
-async function follow(
+/** The list; one that was asked for during the person's own calls may be older than they are, and is asked for again. */
+async function latest(
   api: TaskApi,
+  calls: { readonly current: number },
   signal: AbortSignal,
-  show: (tasks: readonly Task[]) => void,
-  say: (error: unknown) => void,
-): Promise<void> {
-  for await (const _change of api.changes(signal)) {
-    await api.list(signal).then(show, (error) => signal.aborted || say(error));
+): Promise<Task[]> {
+  for (;;) {
+    const before = calls.current;
+    const tasks = await api.list(signal);
+    if (before === calls.current) return tasks;
   }
 }
 

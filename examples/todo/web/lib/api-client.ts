@@ -38,8 +38,9 @@ const proxiedFetch: typeof fetch = async (...call) => {
   return response;
 };
 
-/** No page has a token; the session alone says who is signed in. */
 const UNKNOWN = { status: "unknown", subject: null } as const;
+
+/** No page has a token there; the session alone says who is signed in. */
 const NO_TOKENS: Parameters<typeof createUseBridge>[0]["tokenSource"] = {
   get: () => Promise.reject(new SessionMissingError("This page gets no token")),
   clear() {},
