@@ -18,10 +18,13 @@ export interface SessionClient<User extends { readonly id: string }> {
   };
 }
 
-/** Options of `createUseBridge()`: Better Auth's client for React, and the page's token source. */
+/**
+ * Options of `createUseBridge()`: Better Auth's client for React, and the page's token source. Behind a proxy a page
+ * has none: then the session alone says who is signed in.
+ */
 export interface UseBridgeOptions<User extends { readonly id: string }> {
   readonly authClient: SessionClient<User>;
-  readonly tokenSource: Pick<TokenSource, "get" | "clear" | "state" | "subscribe">;
+  readonly tokenSource?: Pick<TokenSource, "get" | "clear" | "state" | "subscribe"> | undefined;
 }
 
 /**
@@ -39,6 +42,14 @@ export type BridgeStatus<User> =
 
 /** A server renders for everybody: it knows nothing, and hydration starts from the same. */
 const UNKNOWN: SessionState = { status: "unknown", subject: null };
+
+/** What knows nothing is never asked for a token, and never told to drop one. */
+const NO_TOKENS: Pick<TokenSource, "get" | "clear" | "state" | "subscribe"> = {
+  get: () => Promise.reject(new TypeError("createUseBridge() has no tokenSource")),
+  clear: () => {},
+  state: () => UNKNOWN,
+  subscribe: () => () => {},
+};
 
 /**
  * Creates the hook `useBridge()`. Call it once, beside the client and the source.
@@ -62,7 +73,7 @@ const UNKNOWN: SessionState = { status: "unknown", subject: null };
  */
 export function createUseBridge<User extends { readonly id: string }>({
   authClient,
-  tokenSource,
+  tokenSource = NO_TOKENS,
 }: UseBridgeOptions<User>): () => BridgeStatus<User> {
   return function useBridge() {
     const { data, isPending, error } = authClient.useSession();

@@ -50,7 +50,7 @@ let people = 0;
 const email = () => `person${++people}@example.com`;
 
 /** One page in a browser. `away`: nothing is answered. `asked`: the paths of what was. */
-function openPage(browser = createBrowser(auth)) {
+function openPage(browser = createBrowser(auth), withTokens = true) {
   const network = { away: false, asked: [] as string[] };
   const authClient = createAuthClient({
     baseURL: ORIGIN,
@@ -66,7 +66,7 @@ function openPage(browser = createBrowser(auth)) {
     },
   });
   const tokenSource = createTokenSource({ authClient });
-  const useBridge = createUseBridge({ authClient, tokenSource });
+  const useBridge = createUseBridge({ authClient, tokenSource: withTokens ? tokenSource : undefined });
   let refetch: () => Promise<unknown> = async () => {};
   const seen: string[] = [];
 
@@ -126,6 +126,21 @@ describe("who is signed in", () => {
     await shows("signed-out signed-out");
     await expect(tokenSource.get()).rejects.toThrow(SessionMissingError);
     expect(seen.filter((text) => text.startsWith("signed-in"))).toEqual([`signed-in ${address}`]);
+  });
+
+  test("behind a proxy, without a token source: the session alone says it", async () => {
+    const page = openPage(undefined, false);
+    page.mount();
+    await page.shows("signed-out");
+    const address = await page.signUp();
+    await page.shows(`signed-in ${address}`);
+    await page.authClient.signOut();
+    await page.shows("signed-out");
+    expect(page.seen.filter((text) => text !== "pending")).toEqual([
+      "signed-out",
+      `signed-in ${address}`,
+      "signed-out",
+    ]);
   });
 
   test("one user after the other on one page: never as signed out by another", async () => {

@@ -219,7 +219,7 @@ def _unheld(
     labels: str,
     outer: Mapping[str, Any],
 ) -> Iterator[str]:
-    """A parameter that a bridge holds against the token elsewhere, or that reads like one, and nobody here."""
+    """A parameter that a bridge holds elsewhere, or one that reads like it, and that nobody holds here."""
     held_here = {guard.parameter: guard.label for guard in guards}
     held = {name: by for bridge in bridges for name, by in bridge._held.items()}
     there = {**place.convertors, **outer}
@@ -237,8 +237,8 @@ def _unheld(
             )
         elif name in there:
             yield (
-                f"has {{{written}}} in its path beside {{{name}}}, which {held_here[name]} compares, and reads"
-                " like it: give it a name that does not read like the caller's"
+                f"has {{{written}}} in its path beside {{{name}}}, which {held_here[name]} compares and"
+                " which it reads like: give it a name that does not read like the caller's"
             )
 
 
@@ -258,10 +258,10 @@ def _misplaced(place: Place, guards: Sequence[Guard[Any]], outer: Mapping[str, A
         for taken in taken_elsewhere(place.route, name):
             like = "" if taken.name == name else f", which reads like {name},"
             of = f" (a field of {taken.model})" if taken.model else ""
-            cure = "a model without that field" if taken.model else "give the parameter another name"
+            cure = "and a model without that field" if of else "or give the parameter another name"
             yield (
-                f"is guarded by {guard.label}, but takes {taken.name}{like} from the {taken.source}{of}, where"
-                f" a caller can write anybody's: use what the guard gives, {'and' if of else 'or'} {cure}"
+                f"is guarded by {guard.label}, but takes {taken.name}{like} from the {taken.source}{of},"
+                f" where a caller can write anybody's: use what the guard gives, {cure}"
             )
 
 

@@ -9,7 +9,7 @@ API1:2023 and API3:2023.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from pydantic import PydanticUserError, TypeAdapter
+from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
 
 from ._fastapi_routes import nodes_of
 
@@ -88,12 +88,10 @@ def _names_of(parameter: Any) -> Iterator[tuple[str | None, str, list[str]]]:
     convert = getattr(alias, "convert_to_aliases", lambda: alias)
     yield None, parameter.name, [parameter.alias, *_aliases(convert())]
     try:
-        adapter = getattr(parameter, "_type_adapter", None) or TypeAdapter(parameter.field_info.annotation)
-        schema = adapter.core_schema
-        # What is not defined until now answers as if it were a schema, and raises where it is read.
+        schema = TypeAdapter(parameter.field_info.annotation).core_schema
         yield from _fields(schema, None, {}, set())
-    except PydanticUserError:
-        return  # FastAPI can not read it either: the route hands over nothing
+    except (PydanticUserError, PydanticUndefinedAnnotation):
+        return  # not defined until now: FastAPI can not read it either, and the route hands over nothing
 
 
 def _fields(

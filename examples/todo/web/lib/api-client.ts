@@ -26,7 +26,7 @@ function direct(apiUrl: string) {
 function proxied(apiUrl: string): ApiClient {
   return {
     api: createTaskApi(apiUrl, proxiedFetch),
-    useBridge: createUseBridge({ authClient, tokenSource: NO_TOKENS }),
+    useBridge: createUseBridge({ authClient }),
   };
 }
 
@@ -36,14 +36,4 @@ const proxiedFetch: typeof fetch = async (...call) => {
   const isMissing = response.status === 401 && response.headers.get("www-authenticate") === "Bearer";
   if (isMissing) throw new SessionMissingError("Nobody is signed in");
   return response;
-};
-
-const UNKNOWN = { status: "unknown", subject: null } as const;
-
-/** No page has a token there; the session alone says who is signed in. */
-const NO_TOKENS: Parameters<typeof createUseBridge>[0]["tokenSource"] = {
-  get: () => Promise.reject(new SessionMissingError("This page gets no token")),
-  clear() {},
-  state: () => UNKNOWN,
-  subscribe: () => () => {},
 };
