@@ -238,6 +238,17 @@ describe("the session", () => {
     expect(await answer.json()).toEqual({ subject: one.id });
     expect((await auth.api.getSession({ headers }))?.user.id).toBe(one.id);
   });
+
+  test("a cookie without `=`, which Next.js gives a value, is not put in front of the session's", async () => {
+    const { browser, id } = await signIn();
+    const [name = ""] = browser.jar.keys();
+    const headers = new Headers({ cookie: `${browser.headers.get("cookie")}; ${name}` });
+    const answer = await next.run({ headers, jar: new Map([[name, "true"]]) }, () =>
+      createServerFetch({ auth, baseURL })("/"),
+    );
+    expect(await answer.json()).toEqual({ subject: id });
+    expect((await auth.api.getSession({ headers }))?.user.id).toBe(id);
+  });
 });
 
 describe("no token can be had", () => {

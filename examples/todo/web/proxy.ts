@@ -23,8 +23,22 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
-/** Files that were built are served as they are. */
-export const config = { matcher: "/((?!_next/).*)" };
+/**
+ * Files that were built are served as they are. Next.js reads a body whole before it comes here, up to 10 MiB of
+ * anybody's: so what has one and goes to the API does not come here, and `createProxy()` judges who sends it first.
+ */
+export const config = {
+  matcher: [
+    "/((?!_next/|backend/).*)",
+    {
+      source: "/backend/:path*",
+      missing: [
+        { type: "header", key: "content-length" },
+        { type: "header", key: "transfer-encoding" },
+      ],
+    },
+  ],
+};
 
 function policyFor(nonce: string): string {
   // `next dev` evaluates text as code and writes styles into pages; what is built does neither.

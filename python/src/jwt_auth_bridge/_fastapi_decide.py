@@ -126,6 +126,8 @@ class Decisions:
             # Its frames hold the token.
             result = error.with_traceback(None)
         scope[self._key] = (asked, result, False)
+        if (where := scope.get(f"{self._key}.where")) is not None:
+            where[:] = [scope]
         return result
 
     async def _acting(self, overrides: Any) -> Principal | None:
@@ -157,7 +159,7 @@ class Decisions:
             if not protected:
                 LOGGER.warning(
                     "bridge.protect(app) was not called: a body is read and parsed before anybody is"
-                    " asked for a token, and no route is checked at start"
+                    " asked for a token, no route is checked at start, and no connection ends with its token"
                 )
 
     def _refuse(self, scope: Scope, error: BridgeError, reason: str = "") -> Refused:

@@ -132,9 +132,9 @@ class Live:
     def _is_ended(self) -> bool:
         # [V15] RFC 7519 §4.1.4
         if not self._over and not self._bridge._verifier._clock() < self._ends_at:
+            self.end(POLICY_VIOLATION)  # before the log, whose handlers are the app's and may raise
             error = InvalidTokenError("token_expired")
             log_refusal(self._scope, error, self._level, "the token ended while the connection was open")
-            self.end(POLICY_VIOLATION)
         return self.ended
 
     def _arm(self) -> None:

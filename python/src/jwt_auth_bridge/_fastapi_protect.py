@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ._fastapi_audit import judge
 from ._fastapi_guards import Guard
 from ._fastapi_live import Live, LiveStream, is_event_stream
-from ._fastapi_refusal import LOGGER, Refused
+from ._fastapi_refusal import LOGGER, POLICY_VIOLATION, Refused
 from ._fastapi_renewal import REGISTRY, LiveSocket
 from ._fastapi_routes import guards_of, matched_route, overrides_of
 from ._fastapi_tree import watched
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _KNOWN_ROUTES: Final = 4096
 """Routes whose guards are kept; an app that makes its routes as it runs must not fill the memory."""
 _BEGINNINGS: Final = ("http.response.start", "websocket.accept")
+_ANSWERS: Final = (*_BEGINNINGS, "websocket.close", "websocket.http.response.start")
 
 
 class Protection:
@@ -128,23 +129,22 @@ class Protection:
         return found
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        decided = replaced = whole = False
+        decided = replaced = False
         waiting: set[CancelScope] = set()
         live: Live | None = None
+        # The scope in which the guards were asked: a middleware below a mount may hand them a copy.
+        where: list[Scope] = []
+        scope[f"{self._bridge._key}.where"] = where
 
         async def guarded_receive() -> Message:
-            nonlocal decided, whole
+            nonlocal decided
             if not decided:
                 decided = await self.decide(scope)
             if isinstance(live, LiveSocket):
                 return await live.receive()
             if live is not None and live.ended:
                 return {"type": "http.disconnect"}
-            if not whole:
-                message = await receive()
-                whole = message["type"] == "http.request" and not message.get("more_body", False)
-                return message
-            # Nothing comes any more, but that the client goes, or that its token ends.
+            # Whoever waits hears that the token of what is open ends, too.
             with CancelScope() as until:
                 waiting.add(until)
                 try:
@@ -162,19 +162,20 @@ class Protection:
             nonlocal decided, replaced, live
             if replaced:
                 return
-            begins = live is None and message["type"] in _BEGINNINGS
-            if begins and not decided:
+            if live is None and not decided and message["type"] in _ANSWERS:
                 try:
                     decided = await self.decide(scope)
                 except Refused as refused:
-                    if scope["type"] == "websocket":
-                        raise
                     if not refused.answered_by(message):
                         replaced = True
-                        await refused.response()(scope, receive, send)
+                        await _answer(refused, scope, receive, send)
+                        if scope["type"] == "websocket":
+                            raise  # so that nobody goes on as if it were open
                         return
+            begins = live is None and message["type"] in _BEGINNINGS
             if begins:
-                live = self._begin(scope, message, receive, send, waiting)
+                known = scope if self._bridge._key in scope or not where else where[0]
+                live = self._begin(known, message, receive, send, waiting)
             if live is None:
                 await send(message)
             else:
@@ -188,6 +189,7 @@ class Protection:
             ):
                 raise
         finally:
+            where.clear()  # it goes round
             if live is not None:
                 await live.close()
 
@@ -214,6 +216,14 @@ class Protection:
         live = LiveSocket(bridge, scope, send, None if acted else principal, receive=receive, decide=decide)
         lives[bridge._key] = live
         return live
+
+
+async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuses in the app's place; a WebSocket by its close, where the server can send no answer."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+    else:
+        await refused.response()(scope, receive, send)
 
 
 def _stems_from_refusal(error: BaseException) -> bool:

@@ -49,14 +49,14 @@ class Refused(HTTPException):
         return Response(body, status, dict(headers), "application/json")
 
     def answered_by(self, start: Message) -> bool:
-        """Tells whether an ``http.response.start`` is this refusal: its status, and no header of it lost.
+        """Tells whether the start of an answer is this refusal: its status, and no header of it lost.
 
         An app's own handler may choose another body. FastAPI's "There was an error parsing the body",
         which it makes of an exception that it does not know, is a 400 as well.
         """
         status, headers, _ = answer(self.error)
         ours = {(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers}
-        return start["status"] == status and ours.issubset(map(tuple, start["headers"]))
+        return start.get("status") == status and ours.issubset(map(tuple, start["headers"]))
 
 
 def prepare_answer(scope: Scope) -> None:

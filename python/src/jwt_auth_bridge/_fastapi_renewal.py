@@ -94,9 +94,11 @@ class LiveSocket(Live):
 
     async def open(self, start: Message) -> None:
         """Sends the acceptance, starts the timer, and begins to read."""
-        await super().open(start)
-        if not self._over:
-            self._reader = asyncio.get_running_loop().create_task(self._read())
+        try:
+            await super().open(start)
+        finally:  # A client that has gone is something to be read, too.
+            if not self._over:
+                self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def receive(self) -> Message:
         """Gives the endpoint its next message; once the connection has ended, that it has."""
@@ -132,8 +134,8 @@ class LiveSocket(Live):
             if not isinstance(refused.error, KeySetUnavailableError):
                 self.end(POLICY_VIOLATION)
         except Exception:
-            LOGGER.exception("a guard failed as it judged a token that renews an open connection")
             self.end(_INTERNAL_ERROR)
+            LOGGER.exception("a guard failed as it judged a token that renews an open connection")
 
     async def _judge(self, token: str, decide: Callable[[Scope], Awaitable[object]]) -> float:
         bridge = self._bridge

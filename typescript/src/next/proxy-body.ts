@@ -2,7 +2,9 @@
  * The body on its way up: streamed, counted, and not waited for without end.
  *
  * Next.js cuts a body at 10 MiB, without a word to the handler, where the app has a `proxy.ts` (once `middleware.ts`)
- * and is not told otherwise. A cut body must never pass for a whole one. Law: RFC 9112 §6.
+ * and is not told otherwise. A cut body must never pass for a whole one. It also reads it whole before the handler is
+ * asked, whoever sends it: nothing here streams or is refused early unless `proxy.ts`'s `matcher` leaves the route out.
+ * Law: RFC 9112 §6.
  */
 
 import { Refused } from "./proxy-refused.js";

@@ -31,7 +31,8 @@ const USER_ID = /%7Buser_id%7D/gi;
  * Takes the part below `basePath` out of a request's address.
  *
  * The address is one that a URL parser has read, as every `Request` has: `.`, `..`, `%2e` and `\` have been resolved
- * there, for Next.js's own routing too, and what led out of `basePath` no longer begins with it.
+ * there, for Next.js's own routing too, and what led out of `basePath` no longer begins with it. The query is what
+ * Next.js has left of it: it writes it anew, and takes out what begins with `nxtP` or `nxtI`.
  *
  * @throws Refused 400.
  */

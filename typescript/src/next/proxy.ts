@@ -37,7 +37,7 @@ export interface ProxyNotice {
  *   Next.js's own, which handlers do not see; the `Location` of a redirect lacks it, too.
  * - `audience`: which API's token, where the issuer has several; by default the issuer's first.
  * - `timeout`: seconds without anything moving until the API has answered, 1 to 300, default 30. Then the answer may
- *   take its time.
+ *   take its time, but for Node's own limit: after five minutes of silence `fetch()` ends it, so a stream needs pings.
  * - `bodyLimit`: of a request, in bytes, default 10 000 000. Above that `proxyClientMaxBodySize` of Next.js has to
  *   grow, too, and the request must have a Content-Length.
  * - `requestHeaders`, `responseHeaders`: names of further fields that pass, like `X-Total-Count`. `X-Forwarded-For`
@@ -180,10 +180,10 @@ function passOn(answer: Response, sentTo: URL, route: Route, names: ReadonlySet<
   const own = location === null ? undefined : locationOf(route, location, sentTo);
   try {
     const headers = fieldsToBrowser(answer, names, own);
-    return new Response(status === 204 || status === 205 || status === 304 ? null : answer.body, {
-      status,
-      headers,
-    });
+    const isEmpty = status === 204 || status === 205 || status === 304;
+    // A length without its body: a server that sends it lets the next answer be taken for that body.
+    if (isEmpty) headers.delete("content-length");
+    return new Response(isEmpty ? null : answer.body, { status, headers });
   } catch (error) {
     void answer.body?.cancel().catch(() => {});
     // A status that HTTP does not have makes Response throw.

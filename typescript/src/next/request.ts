@@ -34,7 +34,8 @@ export async function currentRequest(): Promise<CurrentRequest> {
  * than it is for Better Auth's own routes.
  */
 function overlay(sent: string, now: readonly { readonly name: string; readonly value: string }[]): string {
-  const known = new Set(sent.split(/; */).map(decode));
+  // To Next.js a cookie without `=` is one named so, with the value `true`; to Better Auth it is none.
+  const known = new Set(sent.split(/; */).map((pair) => decode(pair.includes("=") ? pair : `${pair}=true`)));
   const changed = now.filter(({ name, value }) => !known.has(`${name}=${value}`));
   const set = changed.map(({ name, value }) => `${name}=${encodeURIComponent(value)}`);
   return [...set, ...(sent ? [sent] : [])].join("; ");

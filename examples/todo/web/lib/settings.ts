@@ -22,8 +22,10 @@ function databaseFault(value: string | undefined): string | undefined {
 function apiFault(value: string | undefined): string | undefined {
   if (!value)
     return "API_URL is not set; set it to the API's public address, for example http://localhost:8000.";
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return undefined;
-  return "API_URL is no http or https address; write it like http://localhost:8000.";
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash)
+    return undefined;
+  return "API_URL is no plain http or https address; write it like http://localhost:8000, without user and query.";
 }
 
 function accessFault(value: string | undefined): string | undefined {

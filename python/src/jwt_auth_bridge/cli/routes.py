@@ -22,9 +22,9 @@ environment that it needs. What needs no token is what bridge.protect(app, publi
   python -m jwt_auth_bridge routes app.main:create_app --factory
   python -m jwt_auth_bridge routes app.main:app --check
 
-The guard is what the route depends on, "public", "docs" for FastAPI's own pages, or NONE. Faults follow on
-standard error, each with its fix. The exit status is 0; with --check 1 where there are faults; 2 where the
-app can not be imported or bridge.protect(app) was not called.
+The guard is what the route depends on, "public", "docs" for FastAPI's own pages, or NONE; optional_user alone
+lets in who sends no token. Faults follow on standard error, each with its fix. The exit status is 0; with
+--check 1 where there are faults; 2 where the app can not be imported or bridge.protect(app) was not called.
 """
 
 
