@@ -1,5 +1,5 @@
-// `npm test`: the set-up, then every test there is; one suite's failure does not keep the next from running. The suites
-// of the two languages run side by side, each line with its suite's name in front.
+// `npm test`: the set-up, then every test there is; one suite's failure does not keep the next from running. Two
+// lanes of suites run side by side, each line with its suite's name in front.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -22,7 +22,7 @@ ${allSuites()
   .join("\n")}
 
 Each suite that needs PostgreSQL gets a new one of its own, whatever DATABASE_URL says. The browser is Chromium, found
-in PATH or named by CHROMIUM. Suites of the two languages run side by side. The last line is "tests: N passed, M failed"; a skipped test counts as failed.
+in PATH or named by CHROMIUM. Two suites run side by side. The last line is "tests: N passed, M failed"; a skipped test counts as failed.
 `;
 
 await command(async ({ signal, later }) => {
