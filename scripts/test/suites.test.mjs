@@ -45,16 +45,10 @@ test("suites by name and by the beginning of a name", () => {
 
 test("two lanes, in which every suite runs once and in its order", () => {
   const lanes = lanesOf(selectSuites([]).chosen).map((lane) => lane.map(({ name }) => name));
+  const older = ["python-fastapi-0.115", "python-fastapi-0.136", "python-sqlalchemy-2.0"];
   expect(lanes).toEqual([
-    ["scripts", "typescript", "e2e"],
-    [
-      "python",
-      "python-fastapi-0.115",
-      "python-fastapi-0.136",
-      "python-sqlalchemy-2.0",
-      "differential",
-      "api",
-    ],
+    ["scripts", "python", ...older, "differential", "api"],
+    ["typescript", "e2e"],
   ]);
   expect(lanesOf(selectSuites(["e2e"]).chosen)).toHaveLength(1);
 });
