@@ -27,6 +27,8 @@ Settings, from the environment:
   PG_PORT       port of the PostgreSQL that it starts                (55432)
   DATABASE_URL  use this PostgreSQL instead: postgresql://owner:password@host:5432/database.
                 The owner makes the schemas auth and api and the role todo_api; where it may not, the SQL is printed.
+  TODO_API_ACCESS
+                proxy: pages call the app itself, which adds the token on the way; no page has one   (direct)
   PYTHON        the Python to use, 3.11 or newer                     (the newest of python3.13 … python3)
   BETTER_AUTH_SECRET, BETTER_AUTH_SECRETS
                 the shared secret of both sides                      (generated)
