@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: "webcrypto",
           include: [
-            "test/{vectors,fuzz,verifier,verifier-options,verifier-keys,keys,jwk,jwks,jwks-fetch,environment,guards-keys,testing}.test.ts",
+            "test/{vectors,fuzz*,verifier,verifier-options,verifier-keys,keys,jwk*,environment,guards-keys,testing}.test.ts",
           ],
           ...limits,
         },

@@ -1,37 +1,17 @@
-/** The token source, with a clock that the test moves. */
+/** The token source, with a clock that the test moves: what it gives, and what it knows of the session. */
 
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   createTokenSource,
   SessionMissingError,
   type SessionState,
-  type TokenSource,
   TokenUnavailableError,
 } from "../src/client/index.js";
+import { issuer } from "./client-kit.js";
+import { clock, idOf, time } from "./token-source-kit.js";
 import { claims, NOW, sign } from "./tokens.js";
-
-let now = NOW * 1000;
-const clock = () => now;
-
-beforeEach(() => {
-  now = NOW * 1000;
-});
-
-/** Tokens t1, t2, … with the given claims; counts how often it is asked. */
-function issuer(changes: Record<string, unknown> = {}) {
-  const getToken = vi.fn(async (): Promise<string | null> => {
-    const jti = `t${getToken.mock.calls.length}`;
-    return sign(claims({ ...changes, jti }));
-  });
-  return getToken;
-}
-
-const idOf = async (source: TokenSource) => {
-  const { value } = await source.get();
-  return JSON.parse(Buffer.from(value.split(".")[1] ?? "", "base64url").toString()).jti;
-};
 
 describe("the token source", () => {
   test("asks once however many wait, and then answers from memory", async () => {
@@ -50,19 +30,19 @@ describe("the token source", () => {
     [3600, 3570],
   ])("a lifetime of %d is renewed after %d seconds, by the server's clock", async (lifetime, after) => {
     const getToken = issuer({ exp: NOW + lifetime });
-    now += 86_400_000; // the local clock is wrong by a day
+    time.now += 86_400_000; // the local clock is wrong by a day
     const source = createTokenSource({ getToken, clock });
     expect(await idOf(source)).toBe("t1");
-    now += after * 1000 - 1;
+    time.now += after * 1000 - 1;
     expect(await idOf(source)).toBe("t1");
-    now += 1;
+    time.now += 1;
     expect(await idOf(source)).toBe("t2");
   });
 
   test("a clock that goes back renews", async () => {
     const source = createTokenSource({ getToken: issuer(), clock });
     await source.get();
-    now -= 3_600_000;
+    time.now -= 3_600_000;
     expect(await idOf(source)).toBe("t2");
   });
 
@@ -71,9 +51,9 @@ describe("the token source", () => {
     const source = createTokenSource({ getToken, clock });
     await source.get();
     getToken.mockRejectedValue(new TypeError("fetch failed"));
-    now += 280_000;
+    time.now += 280_000;
     expect(await idOf(source)).toBe("t1");
-    now += 20_000;
+    time.now += 20_000;
     await expect(source.get()).rejects.toMatchObject({
       name: "TokenUnavailableError",
       code: "token_unavailable",
@@ -84,7 +64,7 @@ describe("the token source", () => {
     const getToken = issuer();
     const source = createTokenSource({ getToken, clock });
     await source.get();
-    now += 280_000;
+    time.now += 280_000;
     getToken.mockResolvedValue(null);
     await expect(source.get()).rejects.toMatchObject({
       name: "SessionMissingError",
@@ -123,7 +103,7 @@ describe("the token source", () => {
     const source = createTokenSource({ getToken, clock });
     expect((await source.get()).subject).toBe("alice");
     sub = "bob"; // signed in from another tab
-    now += 280_000;
+    time.now += 280_000;
     await expect(source.get()).rejects.toThrow(SessionMissingError);
     await expect(source.get()).rejects.toThrow("Another user has signed in");
     sub = "alice";
@@ -230,10 +210,10 @@ describe("what is known of the session", () => {
     expect(source.state()).toEqual({ status: "unknown", subject: null });
     expect(source.state()).toBe(source.state());
     await source.get();
-    now += 280_000;
+    time.now += 280_000;
     await source.get();
     token = null;
-    now += 280_000;
+    time.now += 280_000;
     await source.get().catch(() => {});
     await source.get().catch(() => {});
     expect(heard).toEqual([signedIn, signedOut("session-missing")]);
@@ -266,7 +246,7 @@ describe("what is known of the session", () => {
     const heard = vi.fn();
     source.subscribe(heard);
     getToken.mockRejectedValue(new TokenUnavailableError("away", { status: 503 }));
-    now += 400_000;
+    time.now += 400_000;
     await expect(source.get()).rejects.toMatchObject({ status: 503 });
     expect(heard).not.toHaveBeenCalled();
   });
@@ -305,191 +285,13 @@ describe("what is known of the session", () => {
   });
 });
 
-describe("an issuer that is away, while the token is good", () => {
-  const away = (retryAfter?: number) => new TokenUnavailableError("away", { status: 503, retryAfter });
-
-  /** A lifetime of an hour: there are 30 seconds in which to renew. */
-  async function openBeforeRenewal(random = () => 1) {
-    const getToken = issuer({ exp: NOW + 3600 });
-    const source = createTokenSource({ getToken, clock, random });
-    await source.get();
-    now += 3_570_000;
-    getToken.mockRejectedValue(away());
-    return { getToken, source };
-  }
-
-  test("is asked again after 1, 2, 4 … seconds, and no call waits for it meanwhile", async () => {
-    const { getToken, source } = await openBeforeRenewal();
-    const start = now;
-    const askedAfter: number[] = [];
-    for (let calls = 1; now - start < 29_500; now += 100) {
-      expect((await source.get()).subject).toBe("u1");
-      if (getToken.mock.calls.length === calls) continue;
-      calls = getToken.mock.calls.length;
-      askedAfter.push((now - start) / 1000);
-    }
-    expect(askedAfter).toEqual([0, 1, 3, 7, 15]);
-  });
-
-  test("the delay is at most 30 seconds, and by chance down to half of it", async () => {
-    const getToken = issuer({ exp: NOW + 40, iat: NOW - 3560 });
-    const source = createTokenSource({ getToken, clock, random: () => 0 });
-    await source.get();
-    getToken.mockRejectedValue(away());
-    now += 3_570_000;
-    await source.get();
-    now += 499;
-    await source.get();
-    expect(getToken).toHaveBeenCalledTimes(2);
-    now += 1;
-    await source.get();
-    expect(getToken).toHaveBeenCalledTimes(3);
-  });
-
-  test("Retry-After counts where it is longer", async () => {
-    const { getToken, source } = await openBeforeRenewal();
-    getToken.mockRejectedValue(away(10));
-    await source.get();
-    now += 9_999;
-    await source.get();
-    expect(getToken).toHaveBeenCalledTimes(2);
-    now += 1;
-    await source.get();
-    expect(getToken).toHaveBeenCalledTimes(3);
-  });
-
-  test("when it is back, the count begins anew", async () => {
-    const { getToken, source } = await openBeforeRenewal();
-    await source.get();
-    now += 1000;
-    getToken.mockResolvedValueOnce(sign(claims({ exp: NOW + 3600, jti: "back" })));
-    expect(await idOf(source)).toBe("back");
-    now += 3_570_000;
-    await source.get();
-    now += 1000;
-    await source.get();
-    expect(getToken).toHaveBeenCalledTimes(5);
-  });
-
-  test("with no good token in hand every call asks, however long Retry-After is", async () => {
-    const { getToken, source } = await openBeforeRenewal();
-    getToken.mockRejectedValue(away(3600));
-    await source.get();
-    now += 30_000;
-    await expect(source.get()).rejects.toMatchObject({ status: 503, retryAfter: 3600 });
-    await expect(source.get()).rejects.toThrow("away");
-    expect(getToken).toHaveBeenCalledTimes(4);
-    getToken.mockResolvedValue(sign());
-    await source.get();
-  });
-
-  test("a refused token is none in hand", async () => {
-    const { getToken, source } = await openBeforeRenewal();
-    const { value } = await source.get();
-    for (let time = 0; time < 3; time += 1)
-      await expect(source.get({ rejected: value })).rejects.toMatchObject({ status: 503 });
-    expect(getToken).toHaveBeenCalledTimes(5);
-  });
-
-  test("only 401 drops: 429, 500, 503, no network and nonsense do not", async () => {
-    const { getToken, source } = await openBeforeRenewal();
-    const faults = [429, 500, 503].map((status) => new TokenUnavailableError("", { status }));
-    for (const fault of [...faults, new TypeError("fetch failed"), "text", undefined]) {
-      getToken.mockRejectedValue(fault);
-      await source.get();
-      now += 3000;
-    }
-    getToken.mockResolvedValue("nonsense");
-    await source.get();
-    expect(source.state().status).toBe("signed-in");
-    now += 4000;
-    getToken.mockRejectedValue(new SessionMissingError("says getToken itself"));
-    await expect(source.get()).rejects.toThrow("says getToken itself");
-    await expect(source.get()).rejects.toMatchObject({ code: "session_missing" });
-  });
-});
-
-describe("a token that the API refuses", () => {
-  test("is replaced; its successor is not, for 30 seconds", async () => {
-    const getToken = issuer();
-    const source = createTokenSource({ getToken, clock });
-    const first = await source.get();
-    const second = await source.get({ rejected: first.value });
-    now += 29_999;
-    expect(await source.get({ rejected: second.value })).toBe(second);
-    expect(await source.get()).toBe(second);
-    expect(getToken).toHaveBeenCalledTimes(2);
-    now += 1;
-    const third = await source.get({ rejected: second.value });
-    expect(third.value).not.toBe(second.value);
-    expect(getToken).toHaveBeenCalledTimes(3);
-  });
-
-  test("neither after clear(), nor when the clock is set back by a day, is anything left of that", async () => {
-    const getToken = issuer();
-    const source = createTokenSource({ getToken, clock });
-    await source.get({ rejected: (await source.get()).value });
-    source.clear();
-    await source.get({ rejected: (await source.get()).value });
-    expect(getToken).toHaveBeenCalledTimes(4);
-    now -= 86_400_000;
-    const late = await source.get();
-    await source.get({ rejected: late.value });
-    expect(getToken).toHaveBeenCalledTimes(6);
-  });
-
-  test("one that it never gave is of no concern", async () => {
-    const getToken = issuer();
-    const source = createTokenSource({ getToken, clock });
-    await source.get({ rejected: "x" });
-    await source.get({ rejected: "x" });
-    expect(getToken).toHaveBeenCalledTimes(1);
-  });
-});
-
-describe("clocks and sleep", () => {
-  test("a laptop asleep past the expiry asks before it hands anything out", async () => {
-    const getToken = issuer();
-    const source = createTokenSource({ getToken, clock });
-    await source.get();
-    now += 8 * 3_600_000;
-    getToken.mockRejectedValueOnce(new TypeError("no network yet"));
-    await expect(source.get()).rejects.toMatchObject({ code: "token_unavailable" });
-    expect(await idOf(source)).toBe("t3");
-  });
-
-  test("asleep while it asks: the lifetime counts from before", async () => {
-    let give: (token: string) => void = () => {};
-    const getToken = vi.fn(() => new Promise<string>((resolve) => (give = resolve)));
-    const source = createTokenSource({ getToken, clock });
-    const first = source.get();
-    now += 3_600_000;
-    give(sign());
-    expect((await first).endsAt).toBe(NOW * 1000 + 300_000);
-    source.get();
-    expect(getToken).toHaveBeenCalledTimes(2);
-    give(sign());
-  });
-
-  test.each([86_400_000, -86_400_000])("a clock that jumps by %d ms: one request, and on", async (by) => {
-    const getToken = issuer();
-    const source = createTokenSource({ getToken, clock });
-    await source.get();
-    now += by;
-    const { endsAt } = await source.get();
-    await source.get();
-    expect(endsAt).toBe(now + 300_000);
-    expect(getToken).toHaveBeenCalledTimes(2);
-  });
-});
-
 describe("whether a user is behind a call", () => {
   test("a renewal is a background one where no user's call came since the last", async () => {
     const getToken = vi.fn(async (_audience?: string, _options?: { background: boolean }) => sign());
     const source = createTokenSource({ getToken, clock });
     const kinds = () => getToken.mock.calls.map(([, options]) => options?.background);
     const renew = (background: boolean) => {
-      now += 280_000;
+      time.now += 280_000;
       return source.get({ background });
     };
     await source.get({ background: true });
