@@ -16,6 +16,7 @@ export interface SessionClient<User extends { readonly id: string }> {
     readonly isPending: boolean;
     readonly error: { readonly status: number } | null;
   };
+  readonly $store?: { readonly atoms?: Readonly<Record<string, { listen?(listener: () => void): unknown }>> };
 }
 
 /**
@@ -75,6 +76,12 @@ export function createUseBridge<User extends { readonly id: string }>({
   authClient,
   tokenSource = NO_TOKENS,
 }: UseBridgeOptions<User>): () => BridgeStatus<User> {
+  /**
+   * While nobody listens, Better Auth's session hears of no sign-in, and its last word is what the next component
+   * begins with: "nobody", to who has just signed in. So it is listened to from the first one on.
+   */
+  let keepsListening = false;
+
   return function useBridge() {
     const { data, isPending, error } = authClient.useSession();
     const state = useSyncExternalStore(tokenSource.subscribe, tokenSource.state, () => UNKNOWN);
@@ -83,6 +90,10 @@ export function createUseBridge<User extends { readonly id: string }>({
     const isKnown = user !== null || !(isPending || (error && error.status !== 401));
     const userId = isKnown ? (user?.id ?? null) : undefined;
 
+    useEffect(() => {
+      if (!keepsListening) authClient.$store?.atoms?.session?.listen?.(() => {});
+      keepsListening = true;
+    }, []);
     const before = useRef<string | null>(null);
     useEffect(() => {
       if (userId === undefined) return;

@@ -128,6 +128,27 @@ describe("who is signed in", () => {
     expect(seen.filter((text) => text.startsWith("signed-in"))).toEqual([`signed-in ${address}`]);
   });
 
+  test("somebody comes after a sign-out, while no component listened: never shown as signed out", async () => {
+    const page = openPage();
+    const root = page.mount();
+    await page.shows("signed-out");
+    const address = await page.signUp();
+    await page.shows(`signed-in ${address}`);
+    await page.authClient.signOut();
+    await page.shows("signed-out signed-out");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    root.unmount();
+    // Better Auth's session stops listening a second after its last component has gone.
+    await vi.advanceTimersByTimeAsync(1000);
+    const next = await page.signUp();
+    await vi.advanceTimersByTimeAsync(10);
+    vi.useRealTimers();
+    page.seen.length = 0;
+    page.mount();
+    await page.shows(`signed-in ${next}`);
+    expect(page.seen.filter((text) => text.startsWith("signed-out"))).toEqual([]);
+  });
+
   test("behind a proxy, without a token source: the session alone says it", async () => {
     const page = openPage(undefined, false);
     page.mount();

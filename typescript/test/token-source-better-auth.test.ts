@@ -112,6 +112,24 @@ describe("what the user does in this tab", () => {
     expect((await early).subject).toBe(user.id);
   });
 
+  test("a sign-in after a sign-out: not signed out any more, before the token is there", async () => {
+    const { auth } = startAuth();
+    const tab = openBrowser(auth).openTab();
+    await signUp(tab);
+    await settled(tab.source);
+    await tab.authClient.signOut();
+    await settled(tab.source);
+    expect(tab.source.state().reason).toBe("signed-out");
+    const user = await signUp(tab, "bob");
+    const states: string[] = [];
+    tab.source.subscribe(({ status }) => states.push(status));
+    vi.advanceTimersByTime(10);
+    // A page that is shown now would send them back to the form.
+    expect(states).toEqual(["unknown"]);
+    expect((await tab.source.get()).subject).toBe(user.id);
+    expect(states).toEqual(["unknown", "signed-in"]);
+  });
+
   test("a sign-out: the token is dropped, nobody is signed in, and calls say so", async () => {
     const { auth } = startAuth();
     const browser = openBrowser(auth);

@@ -14,7 +14,7 @@ export function resolve(target: string, base: URL): URL {
 export function fill(url: URL, subject: string): URL {
   // A function: in a text, $& and the like would be filled in. An ID of dots would climb in the path.
   url.pathname = url.pathname.replace(/%7Buser_id%7D/gi, () => {
-    if (/^\.\.?$/.test(subject)) throw new TypeError("The user's ID can not stand in a path");
+    if (/^\.\.?$/.test(subject)) throw new TypeError("The user's ID fits no path");
     return encodeURIComponent(subject);
   });
   return url;

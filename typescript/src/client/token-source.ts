@@ -85,8 +85,7 @@ export function createTokenSource({
   clock = Date.now,
   random = Math.random,
 }: TokenSourceOptions): TokenSource {
-  if (!authClient === !getToken)
-    throw new TypeError("createTokenSource() needs either authClient or getToken");
+  if (!authClient === !getToken) throw new TypeError("createTokenSource() needs authClient or getToken");
   const ask = getToken ?? tokenOf(authClient as TokenClient);
   const session = createSession();
   const tabs = joinTabs(audience, hear);
@@ -189,6 +188,8 @@ export function createTokenSource({
     former ??= owner ?? ANYONE;
     owner = undefined;
     keep();
+    // Without the reason: who has just signed in is not signed out any more, before the token is there.
+    session.enter(session.state().subject);
     // The first who calls hears of a failure.
     share().catch(() => {});
   }
