@@ -11,7 +11,6 @@ import re
 import secrets
 from collections.abc import Sequence
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -20,7 +19,6 @@ from starlette.types import Scope
 
 from ._fastapi_refusal import LOGGER
 from .bearer import parse_authorization
-from .claims import validate_claims
 from .compact import parse_json_object
 from .errors import (
     ConfigurationError,
@@ -172,22 +170,7 @@ class TicketDesk:
         ends_at, claims = kept.get("ends_at"), parse_json_object(_octets(kept.get("claims")))
         if not isinstance(ends_at, int | float) or not now < ends_at or kept.get("path") != path:
             raise ValueError("not for here and now")
-        validate_claims(  # [V10] to [V17]
-            claims,
-            issuer=verifier.issuer,
-            audience=verifier.audience,
-            leeway=verifier.leeway,
-            maximum_lifetime=verifier.maximum_lifetime,
-            now=now,
-        )
-        return Principal(
-            subject=claims["sub"],
-            session_id=claims.get("sid"),
-            token_id=claims["jti"],
-            issued_at=claims["iat"],
-            expires_at=claims["exp"],
-            claims=MappingProxyType(claims),
-        )
+        return verifier._accept(claims, now)
 
     async def _ask(self, answer: Any) -> Any:
         try:

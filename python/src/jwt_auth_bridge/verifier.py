@@ -231,6 +231,10 @@ class Verifier:
             claims = parse_json_object(payload)
         except ValueError:
             raise InvalidTokenError("claims_malformed") from None
+        return self._accept(claims, now)
+
+    def _accept(self, claims: dict[str, Any], now: float) -> Principal:
+        """Holds claims against the policy; also those that a ticket stands for."""
         validate_claims(  # [V10] to [V17]
             claims,
             issuer=self.issuer,

@@ -6,6 +6,7 @@
  */
 
 import { answer } from "../bearer.js";
+import { readToken } from "../client/issued-token.js";
 import { ConfigurationError, MissingTokenError } from "../errors.js";
 import { Refused } from "./proxy-refused.js";
 
@@ -59,33 +60,20 @@ export async function issueToken(
   }
   const body: unknown = await issued.json().catch(() => undefined);
   const token = (body as { token?: unknown } | undefined)?.token;
-  const subject = typeof token === "string" ? readSubject(token) : undefined;
-  if (typeof token !== "string" || subject === undefined)
+  try {
+    const { value, subject } = readToken(token as string, 0, audience);
+    return { token: value, subject };
+  } catch {
     throw new Refused(
       500,
       "token_unavailable",
       "No token can be issued for this user; the server's log says why",
     );
-  return { token, subject };
+  }
 }
 
 function signedOut(): Refused {
   const { status, headers, body } = answer(new MissingTokenError("token_missing"));
   const { detail, error } = JSON.parse(body) as { detail: string; error: string };
   return new Refused(status, error, detail, headers);
-}
-
-/** Of a token that was made a moment ago, in this process. */
-function readSubject(token: string): string | undefined {
-  try {
-    const payload = atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"));
-    const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
-    const { sub, user_id } = JSON.parse(new TextDecoder().decode(bytes)) as {
-      sub?: unknown;
-      user_id?: unknown;
-    };
-    return typeof sub === "string" && sub === user_id ? sub : undefined;
-  } catch {
-    return undefined;
-  }
 }
