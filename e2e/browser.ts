@@ -78,13 +78,16 @@ export async function fillSignUp({ page, name, email, password }: Omit<Person, "
   await page.getByRole("button", { name: "Sign up" }).click();
 }
 
-/** Signs up and waits for the list of tasks. */
+/** Signs up and waits for the list of tasks, and until the page asks nothing more by itself. */
 export async function signUp(person: Person): Promise<void> {
-  await fillSignUp(person);
+  await untilFollowed(person.page, () => fillSignUp(person));
   await person.page.getByRole("heading", { name: "Nothing to do" }).waitFor();
 }
 
-/** Does it, and waits until the page has asked the API by itself: the list that it came with needs no token. */
+/**
+ * Does it, and waits until the page has asked the API by itself: the list that it came with needs no token. The page
+ * before must be at rest, or its answer is taken for the new one's.
+ */
 export async function untilFollowed(page: Page, work: () => Promise<unknown>): Promise<void> {
   const followed = page.waitForResponse((response) => /\/tasks$/.test(response.url()));
   await work();
