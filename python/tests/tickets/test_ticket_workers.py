@@ -105,7 +105,8 @@ def test_workers_of_one_parent_notice_each_other(method):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_has_no_copy_of_the_tickets():
+@pytest.mark.parametrize("starts", [False, True], ids=["as it is", "once it has started"])
+def test_a_fork_has_no_copy_of_the_tickets(starts):
     import asyncio
 
     store = MemoryTickets()
@@ -113,6 +114,9 @@ def test_a_fork_has_no_copy_of_the_tickets():
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        if starts:
+            # Of another API, or the parent's claim would refuse it.
+            store.start(secrets.token_hex(8))
         found = asyncio.run(store.take(b"x"))
         os.write(writing, repr(found).encode())
         os._exit(0)

@@ -1,7 +1,10 @@
 """A browser's WebSocket sends no header: it comes with a ticket, which any process redeems, once."""
 
+import asyncio
 import hashlib
 
+import asyncpg
+import httpx
 import pytest
 from conftest import ALICE, AUDIENCE, BOB, ISSUER, SECRET, Databases, execute, fetch, run
 from starlette.testclient import TestClient
@@ -9,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from jwt_auth_bridge.fastapi import Bridge
 from todo_api.app import create_app
+from todo_api.database import Database
 
 LIVE = f"/api/{ALICE}/tasks/live"
 ROWS = "SELECT * FROM api.jwt_bridge_ticket"
@@ -86,3 +90,31 @@ def test_an_outage_is_503(proxied, proxy, alice, caplog):
     assert answer.status_code == 503
     assert "retry-after" in answer.headers
     caplog.clear()  # a store that fails is logged as an error
+
+
+def test_strangers_who_ask_for_tickets_take_no_connection_of_the_tasks(
+    settings, bridge, alice, databases: Databases
+):
+    """A lookup that hangs, and the one connection that tasks have is free."""
+    tasks = f"/api/{ALICE}/tasks"
+
+    async def both():
+        app = create_app(settings, bridge, Database(databases.api, pool_size=1, pool_overflow=0))
+        owner = await asyncpg.connect(databases.owner)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AUDIENCE) as client,
+        ):
+            lock = owner.transaction()
+            await lock.start()
+            await owner.execute("LOCK TABLE api.jwt_bridge_ticket")
+            guess = {"ticket": "A" * 43}, {"Accept": "text/event-stream"}
+            stranger = asyncio.create_task(client.get(tasks, params=guess[0], headers=guess[1]))
+            while not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0)
+            answer = await client.get(tasks, headers=alice)
+            await lock.rollback()
+            await owner.close()
+            return answer.status_code, (await stranger).status_code
+
+    assert run(both()) == (200, 401)

@@ -35,6 +35,8 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
         database: where the tasks are; made from the settings unless a test brings its own.
     """
     tasks = database or Database(settings.database_url)
+    # A ticket is looked up before it is known who asks: strangers wait for these connections, not the tasks'.
+    tickets = tasks.beside(pool_size=1, pool_overflow=1)
     changes = Changes()
 
     @asynccontextmanager
@@ -47,13 +49,14 @@ def create_app(settings: Settings, bridge: Bridge, database: Database | None = N
         with changes.until_the_end():
             yield
         await tasks.close()
+        await tickets.close()
 
     # No redirects: one would answer a stranger before the guard does, with an address out of the Host header.
     app = FastAPI(title="Todo API", version="1", lifespan=lifespan, redirect_slashes=False)
     app.include_router(account_routes(bridge))
     app.include_router(task_routes(bridge, tasks, changes))
     # For a browser's WebSocket, which sends no header: POST /api/tickets.
-    app.include_router(bridge.tickets(PostgresTickets(tasks.engine, schema=SCHEMA)))
+    app.include_router(bridge.tickets(PostgresTickets(tickets.engine, schema=SCHEMA)))
     install_answers(app)
 
     bridge.protect(app, public=["GET /healthz"])

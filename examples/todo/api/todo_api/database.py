@@ -57,6 +57,7 @@ class Database:
         pool_size: int = POOL_SIZE,
         pool_overflow: int = POOL_OVERFLOW,
     ) -> None:
+        self._url, self._patience = url, patience
         self.engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=partial(
@@ -86,6 +87,10 @@ class Database:
             if _is_outage(error):
                 raise DatabaseUnavailableError(_describe(error)) from error
             raise
+
+    def beside(self, *, pool_size: int, pool_overflow: int) -> "Database":
+        """The same database through connections of its own: who exhausts them exhausts only them."""
+        return Database(self._url, self._patience, pool_size=pool_size, pool_overflow=pool_overflow)
 
     async def close(self) -> None:
         """Close every connection; call it when the process ends."""
