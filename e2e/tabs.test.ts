@@ -57,6 +57,22 @@ test("two tabs that both need a new token cause one token request", async () => 
   await other.close();
 });
 
+test("what a source is told in one tab, the sources of the other know, without a word from Better Auth", async () => {
+  const other = await person.context.newPage();
+  await other.goto("/");
+  await other.getByRole("heading", { name: "Nothing to do" }).waitFor();
+  for (const page of [person.page, other]) {
+    await installClient(page, stack.apiUrl);
+    expect(await callThrough(page)).toBe(200);
+  }
+  await person.page.evaluate(() => globalThis.bridge.source.clear());
+  await other.waitForFunction(() => globalThis.bridge.source.state().status === "signed-out");
+  // The app's own source heard it, too.
+  await other.waitForURL("**/sign-in");
+  await other.close();
+  await person.page.goto("/");
+});
+
 test("signing out in one tab signs the other out", async () => {
   const other = await person.context.newPage();
   await other.goto("/");
