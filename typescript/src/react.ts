@@ -14,6 +14,7 @@ export interface SessionClient<User extends { readonly id: string }> {
   useSession(): {
     readonly data: { readonly user: User } | null;
     readonly isPending: boolean;
+    readonly isRefetching?: boolean;
     readonly error: { readonly status: number } | null;
   };
   readonly $store?: { readonly atoms?: Readonly<Record<string, { listen?(listener: () => void): unknown }>> };
@@ -83,7 +84,7 @@ export function createUseBridge<User extends { readonly id: string }>({
   let keepsListening = false;
 
   return function useBridge() {
-    const { data, isPending, error } = authClient.useSession();
+    const { data, isPending, isRefetching, error } = authClient.useSession();
     const state = useSyncExternalStore(tokenSource.subscribe, tokenSource.state, () => UNKNOWN);
     const user = data?.user ?? null;
     // An error other than 401 says nothing about the session.
@@ -95,15 +96,16 @@ export function createUseBridge<User extends { readonly id: string }>({
       keepsListening = true;
     }, []);
     const before = useRef<string | null>(null);
+    // Each time that Better Auth has looked: also at the same user again, whom a look in vain has left without a token.
     useEffect(() => {
-      if (userId === undefined) return;
+      if (userId === undefined || isRefetching) return;
       const { status, subject } = tokenSource.state();
       // Only what was seen to end: right after a sign-in the token can be there before the session is.
       if (userId === null && before.current !== null && subject === before.current) tokenSource.clear();
       if (userId !== null && (status === "signed-out" || (subject ?? userId) !== userId))
         lookAgain(tokenSource, userId);
       before.current = userId;
-    }, [userId]);
+    }, [userId, isRefetching]);
 
     if (state.status === "signed-out")
       return { status: "signed-out", user: null, ...(state.reason && { reason: state.reason }) };

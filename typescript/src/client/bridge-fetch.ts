@@ -84,7 +84,10 @@ export function createBridgeFetch({ baseURL, tokenSource, fetch: sender }: Bridg
     const response = await sendAs(token);
     // A stream is used up by the first request; Node takes any async iterable for one.
     const { getReader, [Symbol.asyncIterator]: iterator } = Object(options.body);
-    if (getReader || iterator || !(await saysInvalidToken(response))) return response;
+    if (getReader || iterator || response.status !== 401) return response;
+    // In the challenge, or in the body's JSON where another origin does not expose it.
+    const said = response.headers.get("www-authenticate") ?? (await response.clone().text());
+    if (!/error"?[=:] ?"?invalid_token\b/.test(said)) return response;
     const fresh = await ask(token.value);
     // The source has renewed just now, and the API refuses that one too.
     if (fresh.value === token.value) return response;
@@ -111,11 +114,4 @@ async function open(input: Request, init: RequestInit): Promise<RequestInit> {
   const body = await request.blob();
   parts.body = body.size ? body : null;
   return parts;
-}
-
-/** In the challenge, or in the body's JSON where another origin does not expose it. */
-async function saysInvalidToken(response: Response): Promise<boolean> {
-  if (response.status !== 401) return false;
-  const challenge = response.headers.get("www-authenticate");
-  return /error"?[=:] ?"?invalid_token\b/.test(challenge ?? (await response.clone().text()));
 }

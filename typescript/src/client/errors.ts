@@ -17,8 +17,9 @@ export class SessionMissingError extends Error {
 export class TokenUnavailableError extends Error {
   override readonly name = "TokenUnavailableError";
   readonly code = "token_unavailable";
-  readonly status: number | undefined;
-  readonly retryAfter: number | undefined;
+  // Declared only: without a field each that the page would have to download, too.
+  declare readonly status: number | undefined;
+  declare readonly retryAfter: number | undefined;
 
   constructor(
     message: string,

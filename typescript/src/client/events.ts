@@ -124,7 +124,9 @@ export async function* readEvents(
       } finally {
         body?.cancel().catch(() => {});
       }
-      const delay = Math.min(retry * factor, Math.max(retry, LONGEST_WAIT)) * (1 + Math.random() / 2);
+      // Doubled, nothing at all stays nothing.
+      const delay =
+        Math.min(Math.max(retry, 1) * factor, Math.max(retry, LONGEST_WAIT)) * (1 + Math.random() / 2);
       await wait(Math.max(delay, least), ended);
       factor *= 2;
     }

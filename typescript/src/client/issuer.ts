@@ -9,12 +9,16 @@
 import { SessionMissingError, TokenUnavailableError } from "./errors.js";
 import { type IssuedToken, readToken } from "./issued-token.js";
 
+/** An issuer that has not begun to answer after so many milliseconds is away. */
+const PATIENCE = 15_000;
+
 /** The part of Better Auth's client, with `jwtClient()`, that is used here. */
 export interface TokenClient {
   token(options?: {
     query: { audience?: string; disableRefresh?: true };
     fetchOptions: {
       throw: false;
+      timeout: number;
       disableSignal: true;
       onError(context: { readonly response: Response }): void;
     };
@@ -35,21 +39,23 @@ export type GetToken = (
  * Asks for a token.
  *
  * @param askedAt local time in milliseconds, from which the token's lifetime is counted.
- * @throws SessionMissingError, TokenUnavailableError
+ * @returns the token, or why there is none: SessionMissingError, TokenUnavailableError.
  */
 export async function askIssuer(
   getToken: GetToken,
   audience: string | undefined,
   background: boolean,
   askedAt: number,
-): Promise<IssuedToken> {
+): Promise<IssuedToken | SessionMissingError | TokenUnavailableError> {
   try {
     const value = await getToken(audience, { background });
-    if (!value) throw new SessionMissingError("Nobody is signed in");
-    return readToken(value, askedAt, audience);
+    return value === null
+      ? new SessionMissingError("Nobody is signed in")
+      : readToken(value, askedAt, audience);
   } catch (cause) {
-    if (cause instanceof SessionMissingError || cause instanceof TokenUnavailableError) throw cause;
-    throw new TokenUnavailableError("The token could not be fetched", { cause });
+    return cause instanceof SessionMissingError || cause instanceof TokenUnavailableError
+      ? cause
+      : new TokenUnavailableError("The token could not be fetched", { cause });
   }
 }
 
@@ -62,6 +68,7 @@ export function tokenOf(authClient: TokenClient): GetToken {
       fetchOptions: {
         // Whatever the app has set for all its calls.
         throw: false,
+        timeout: PATIENCE,
         // Where an app's own listeners match every path, the signal below would ask without end.
         disableSignal: true,
         onError({ response: { headers } }) {
@@ -70,7 +77,7 @@ export function tokenOf(authClient: TokenClient): GetToken {
         },
       },
     });
-    if (data) return data.token;
+    if (data?.token) return data.token;
     const status = error?.status;
     if (status === 401) return null;
     throw new TokenUnavailableError("The token could not be fetched", { status, retryAfter });

@@ -29,7 +29,17 @@ const HEADWAY = 100;
 /** @param hear is told what came; nothing is known of it. Says whether it was good news. */
 export function joinTabs(audience: string | undefined, hear: (news: unknown) => boolean): Tabs {
   let go: (() => void) | undefined;
-  const channel = openChannel((news) => hear(news) && go?.());
+  let channel: (BroadcastChannel & { unref?(): void }) | undefined;
+  try {
+    if (globalThis.document) {
+      channel = new BroadcastChannel(NAME);
+      channel.onmessage = ({ data }) => hear(data) && go?.();
+      // Node's keeps its process alive.
+      channel.unref?.();
+    }
+  } catch {
+    // There is none, or it is not allowed, as in some third-party frames.
+  }
   const locks = channel && globalThis.navigator?.locks;
   return {
     tell: (news) => channel?.postMessage(news),
@@ -45,24 +55,10 @@ export function joinTabs(audience: string | undefined, hear: (news: unknown) => 
         };
         const timer = setTimeout(begin, PATIENCE);
         go = begin;
-        const lead = () => begun ?? begin().then(() => new Promise((done) => setTimeout(done, HEADWAY)));
+        const lead = () => begin().then(() => new Promise((done) => setTimeout(done, HEADWAY)));
         // Refused, or the work has failed, of which whoever waits for it hears.
         locks.request(NAME + (audience ?? ""), lead).catch(() => void begin());
       });
     },
   };
-}
-
-function openChannel(hear: (news: unknown) => void): BroadcastChannel | undefined {
-  if (!globalThis.document) return undefined;
-  try {
-    const channel: BroadcastChannel & { unref?(): void } = new BroadcastChannel(NAME);
-    channel.onmessage = ({ data }) => hear(data);
-    // Node's keeps its process alive.
-    channel.unref?.();
-    return channel;
-  } catch {
-    // There is none, or it is not allowed, as in some third-party frames.
-    return undefined;
-  }
 }

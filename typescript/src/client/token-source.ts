@@ -128,7 +128,7 @@ export function createTokenSource({
   async function renew(own: number): Promise<IssuedToken> {
     const background = !active;
     active = false;
-    const answer = await askIssuer(ask, audience, background, clock()).catch((error: Error) => error);
+    const answer = await askIssuer(ask, audience, background, clock());
     // Nobody waits for it any more: the user signed in or out meanwhile.
     if (own !== turn) throw answer;
     pending = undefined;
@@ -137,14 +137,13 @@ export function createTokenSource({
     if (former && former !== subject) tabs.tell({ ended: former });
     former = undefined;
     owner ??= subject;
-    // Somebody else signed in, in another tab say: what is on this page is not theirs.
-    if (subject !== owner) {
-      leave("user-changed");
-      throw new SessionMissingError("Another user has signed in");
+    if (subject === owner) {
+      keep(answer);
+      session.enter(subject);
+      tabs.tell({ value, askedAt, background });
     }
-    keep(answer);
-    session.enter(subject);
-    tabs.tell({ value, askedAt, background });
+    // Somebody else signed in, in another tab say: what is on this page is not theirs. get() gives it to nobody.
+    else leave("user-changed");
     return answer;
   }
 
@@ -155,8 +154,11 @@ export function createTokenSource({
       retryAt = clock() + Math.max(delay, (error.retryAfter ?? 0) * 1000);
       if (former !== undefined) session.enter();
     } else {
-      if (former !== undefined) tabs.tell({ ended: former });
-      leave(former === undefined ? "session-missing" : "signed-out");
+      if (former === undefined) leave("session-missing");
+      else {
+        tabs.tell({ ended: former });
+        leave("signed-out");
+      }
       former = undefined;
     }
     return error;
@@ -197,19 +199,19 @@ export function createTokenSource({
   /** Takes from other tabs what is surely of the same session; the first token always comes from the issuer. */
   function hear(news: unknown): boolean {
     const { ended, value, askedAt, background } = (news ?? {}) as Record<string, unknown>;
-    if (ended === ANYONE || (ended && ended === owner)) {
-      if (owner) drop();
+    if (owner) {
+      if (ended === owner || ended === ANYONE) drop();
       // The first token is on its way: it may be of that session, or of the one that has begun since.
-      else if (pending) share();
-    }
+    } else if (pending && former === undefined && typeof ended === "string") share();
     // A background token of theirs must not keep ours from extending the session.
     if (!kept || typeof askedAt !== "number" || (background && active)) return false;
     try {
       const token = readToken(value as string, askedAt, kept.audience);
       const isOurs = token.subject === kept.subject && token.sessionId === kept.sessionId;
-      const isNewer = kept.askedAt < askedAt && askedAt <= clock();
-      if (isOurs && isNewer) keep(token);
-      return isOurs && isNewer;
+      // Not only newer: a tab that was frozen hears late, maybe of a token that has ended since.
+      const isNews = isOurs && kept.askedAt < askedAt && isGood(token);
+      if (isNews) keep(token);
+      return isNews;
     } catch {
       return false;
     }
@@ -221,6 +223,8 @@ export function createTokenSource({
       signal?.throwIfAborted();
       if (!background) active = true;
       const held = kept;
+      /** Whose call it is, where that is known. */
+      const user = owner && session.state().subject;
       const isRefused = rejected && rejected === held?.value;
       if (held && isGood(held)) {
         const hold = isRefused
@@ -230,6 +234,8 @@ export function createTokenSource({
       }
       try {
         const token = await abortable(pending ?? share(), signal);
+        // Somebody else signed in, in another tab, or in this one while the call waited.
+        if ((user || owner) !== token.subject) throw new SessionMissingError("Another user has signed in");
         if (isRefused) refusedAt = clock();
         return token;
       } catch (error) {
