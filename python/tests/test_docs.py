@@ -91,6 +91,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.util.exc import CommandError
+from fastapi.testclient import TestClient
 from jwt_auth_bridge.sqlalchemy import ScopeError, rls_policy
 from models import Base, Project, Task
 from sqlalchemy import create_engine, select
@@ -124,6 +125,19 @@ def test_jobs(engine):
     for query in select(Task), select(task_label):
         with Session(engine) as nobody, pytest.raises(ScopeError):
             nobody.execute(query)
+
+
+def test_what_serves_it(engine, bridge_environment, monkeypatch):
+    monkeypatch.setenv("API_DATABASE_URL", str(engine.url))
+    from serve import app
+
+    Base.metadata.create_all(engine)
+    with TestClient(app) as client:
+        headers = {**bridge_environment.headers("alice"), "origin": "http://localhost:3000"}
+        answer = client.post("/api/alice/projects", json={"name": "x"}, headers=headers)
+        assert answer.status_code == 201
+        assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+        assert client.get("/api/bob/projects", headers=headers).status_code == 403
 
 
 def test_the_migration():
@@ -168,11 +182,12 @@ def test_the_page_about_isolation_runs(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    command += ["-p", "jwt_auth_bridge.pytest_plugin"]
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 # What docs/live.md says of its block.
@@ -270,6 +285,8 @@ def test_every_dependency_has_a_reason_and_no_other():
         "package.json": npm("package.json"),
         "typescript/package.json": npm("typescript/package.json"),
         "examples/todo/web/package.json": npm("examples/todo/web/package.json"),
+        "e2e/next-15/package.json": npm("e2e/next-15/package.json"),
+        "e2e/react-18/package.json": npm("e2e/react-18/package.json"),
         "python/pyproject.toml": pyproject(),
         "python/requirements/dev.in": requirements("dev.in"),
         "python/requirements/bench.in": requirements("bench.in"),

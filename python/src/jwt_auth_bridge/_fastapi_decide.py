@@ -41,6 +41,7 @@ class Decisions:
         self._desk: TicketDesk | None = None
         # A number of its own: what one bridge has verified is nothing to another.
         self._key = f"jwt_auth_bridge.{next(_NUMBERS)}"
+        self._passage_key = f"{self._key}.passage"
 
     async def _authenticate(self, scope: Scope) -> Principal:
         result = await self._verified(scope)
@@ -126,8 +127,8 @@ class Decisions:
             # Its frames hold the token.
             result = error.with_traceback(None)
         scope[self._key] = (asked, result, False)
-        if (where := scope.get(f"{self._key}.where")) is not None:
-            where[:] = [scope]
+        if (passage := scope.get(self._passage_key)) is not None:
+            passage.asked = scope
         return result
 
     async def _acting(self, overrides: Any) -> Principal | None:

@@ -7,13 +7,13 @@ Scheme Object", RFC 6750 §2.1.
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Path
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
-from starlette.types import Scope
+from starlette.types import Message, Scope
 
 from .verifier import Principal
 
@@ -23,6 +23,41 @@ PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What FastAPI takes for a parameter in a path."""
 
 _MARK: Final = "_jwt_auth_bridge_guard"
+
+
+class Passage:
+    """What ``protect`` keeps in the scope of one request that is on its way through, for each bridge.
+
+    Args:
+        scope: as ``protect`` got it.
+
+    Attributes:
+        scope: the same, until the request is over.
+        asked: the scope of the last verification: a middleware below a mount may hand the guards a copy.
+        passed: guards that were asked about ``scope`` itself, and let it through.
+        is_read: whether the body has come, so that whoever goes on receiving waits for the client to go.
+
+    Example:
+        >>> Passage({"type": "http"}).passed
+        []
+    """
+
+    __slots__ = ("asked", "is_read", "passed", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope: Scope | None = scope
+        self.asked: Scope | None = None
+        self.passed: list[Guard[Any]] = []
+        self.is_read = False
+
+    def read(self, message: Message) -> Message:
+        """Takes down whether the body has come with this message."""
+        self.is_read = not message.get("more_body", False)
+        return message
+
+    def close(self) -> None:
+        """Ends the circle of scope and passage, so that nothing waits for the garbage collector."""
+        self.scope = self.asked = None
 
 
 class Guard(SecurityBase, Generic[Found]):
@@ -50,9 +85,15 @@ class Guard(SecurityBase, Generic[Found]):
         self.parameter = parameter
         self.bridge: object = getattr(decide, "__self__", None)
         self._decide: Callable[[Scope], Awaitable[Found]] = decide
+        self._passage_key: str = getattr(self.bridge, "_passage_key", "")
 
     async def __call__(self, connection: HTTPConnection) -> Found:
-        return await self._decide(connection.scope)
+        scope = connection.scope
+        found = await self._decide(scope)
+        passage: Passage | None = scope.get(self._passage_key)
+        if passage is not None and passage.scope is scope:
+            passage.passed.append(self)
+        return found
 
 
 def path_guard(

@@ -42,9 +42,13 @@ def is_event_stream(start: Message) -> bool:
         >>> is_event_stream({"headers": [(b"content-type", b"text/event-stream; charset=utf-8")]})
         True
     """
-    headers = {name.lower(): value for name, value in start.get("headers", ())}
-    kind: bytes = headers.get(b"content-type", b"").partition(b";")[0]
-    return kind.strip().lower() == b"text/event-stream" and b"content-length" not in headers
+    kind: bytes = b""
+    for name, value in start.get("headers", ()):
+        if name.lower() == b"content-length":
+            return False
+        if name.lower() == b"content-type":
+            kind = value
+    return kind.partition(b";")[0].strip().lower() == b"text/event-stream"
 
 
 class Live:

@@ -8,13 +8,14 @@ It takes no decision of its own: it asks the route's guards, and the audit befor
 What then stays open it hands to ``_fastapi_live``, which ends it with its token.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from anyio import CancelScope
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._fastapi_audit import judge
-from ._fastapi_guards import Guard
+from ._fastapi_guards import Guard, Passage
 from ._fastapi_live import Live, LiveStream, is_event_stream
 from ._fastapi_refusal import LOGGER, POLICY_VIOLATION, Refused
 from ._fastapi_renewal import REGISTRY, LiveSocket
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
 _KNOWN_ROUTES: Final = 4096
 """Routes whose guards are kept; an app that makes its routes as it runs must not fill the memory."""
-_BEGINNINGS: Final = ("http.response.start", "websocket.accept")
-_ANSWERS: Final = (*_BEGINNINGS, "websocket.close", "websocket.http.response.start")
+_ANSWERS: Final = (
+    "http.response.start",
+    "websocket.accept",
+    "websocket.close",
+    "websocket.http.response.start",
+)
 
 
 class Protection:
@@ -91,15 +96,20 @@ class Protection:
                 break
         outer = scope.get("path_params")
         state = tuple((name, type(value)) for name, value in outer.items()) if outer else ()
-        if state not in self._faults:
+        faults = self._faults.get(state)
+        if faults is None:
             self._watched = watched(self._owner)
-            self._faults[state] = str(judge(self._owner, self._bridge, outer=outer) or "")
-            if self._faults[state]:
-                LOGGER.error("%s", self._faults[state])
-        return ConfigurationError(self._faults[state]) if self._faults[state] else None
+            faults = self._faults[state] = str(judge(self._owner, self._bridge, outer=outer) or "")
+            if faults:
+                LOGGER.error("%s", faults)
+        return ConfigurationError(faults) if faults else None
 
-    async def decide(self, scope: Scope) -> bool:
+    async def decide(self, scope: Scope, passed: Sequence[Guard[Any]] = ()) -> bool:
         """Asks the guards of the matched route.
+
+        Args:
+            scope: the request.
+            passed: guards that have been asked about this very scope, and let it through.
 
         Returns:
             Whether the route is known by now, so that the decision stands.
@@ -112,7 +122,8 @@ class Protection:
         if methods and scope.get("method", "") not in methods:
             return False  # answered with 405, by no endpoint
         for guard in self._guards_of(route, scope):
-            await guard._decide(scope)
+            if guard not in passed:
+                await guard._decide(scope)
         return getattr(route, "dependant", None) is not None
 
     def _guards_of(self, route: Any, scope: Scope) -> list[Guard[Any]]:
@@ -132,18 +143,19 @@ class Protection:
         decided = replaced = False
         waiting: set[CancelScope] = set()
         live: Live | None = None
-        # The scope in which the guards were asked: a middleware below a mount may hand them a copy.
-        where: list[Scope] = []
-        scope[f"{self._bridge._key}.where"] = where
+        passage = scope[self._bridge._passage_key] = Passage(scope)
 
         async def guarded_receive() -> Message:
             nonlocal decided
             if not decided:
-                decided = await self.decide(scope)
+                decided = await self.decide(scope, passage.passed)
             if isinstance(live, LiveSocket):
                 return await live.receive()
             if live is not None and live.ended:
                 return {"type": "http.disconnect"}
+            # Not as long as the body is on its way: then nothing is open yet, and a CancelScope is dear.
+            if live is None and not passage.is_read:
+                return passage.read(await receive())
             # Whoever waits hears that the token of what is open ends, too.
             with CancelScope() as until:
                 waiting.add(until)
@@ -162,9 +174,10 @@ class Protection:
             nonlocal decided, replaced, live
             if replaced:
                 return
-            if live is None and not decided and message["type"] in _ANSWERS:
+            kind = message["type"]
+            if live is None and not decided and kind in _ANSWERS:
                 try:
-                    decided = await self.decide(scope)
+                    decided = await self.decide(scope, passage.passed)
                 except Refused as refused:
                     if not refused.answered_by(message):
                         replaced = True
@@ -172,10 +185,13 @@ class Protection:
                         if scope["type"] == "websocket":
                             raise  # so that nobody goes on as if it were open
                         return
-            begins = live is None and message["type"] in _BEGINNINGS
+            # Any other answer is over when it ends: nothing stands between it and the server.
+            begins = live is None and (
+                kind == "websocket.accept" or (kind == "http.response.start" and is_event_stream(message))
+            )
             if begins:
-                known = scope if self._bridge._key in scope or not where else where[0]
-                live = self._begin(known, message, receive, send, waiting)
+                where = scope if self._bridge._key in scope else passage.asked or scope
+                live = self._begin(where, message, receive, send, waiting)
             if live is None:
                 await send(message)
             else:
@@ -189,21 +205,21 @@ class Protection:
             ):
                 raise
         finally:
-            where.clear()  # it goes round
+            passage.close()
             if live is not None:
                 await live.close()
 
     def _begin(
         self, scope: Scope, start: Message, receive: Receive, send: Send, waiting: set[CancelScope]
     ) -> Live | None:
-        """Gives what a connection that opens needs between itself and the server, if it stays open at all."""
+        """Gives what a connection that stays open needs between itself and the server, if a token did it."""
         bridge = self._bridge
         values, result, *_ = scope.get(bridge._key) or (None, None)
         principal = result if isinstance(result, Principal) else None
         # A test acts as a user, by an override: there is no token, and nothing ends.
         acted = result is None or (principal is not None and values is None)
         if start["type"] == "http.response.start":
-            if principal is None or acted or not is_event_stream(start):
+            if principal is None or acted:
                 return None
             return LiveStream(bridge, scope, send, principal, waiting)
         if result is None and all(one.bridge is not bridge for one in guards_of(matched_route(scope))):

@@ -49,7 +49,7 @@ def judge_secret(secret: str, name: str) -> str:
         'k3Zq'
     """
     if not isinstance(secret, str) or not secret:
-        raise ConfigurationError(f"{name} is not set; {_CURE}")
+        raise ConfigurationError(f"{name} is not set; {_CURE}, or take the other side's: both need the same")
     if not _ALLOWED.fullmatch(secret):
         raise ConfigurationError(
             f"{name} has a space, a control character or one outside ASCII, "

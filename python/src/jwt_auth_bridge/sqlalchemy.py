@@ -12,16 +12,23 @@ neither a principal nor leave to do without.
 
 import logging
 from collections.abc import Callable
-from typing import Final, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, overload
 
 from sqlalchemy import Engine
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from ._sqlalchemy_owners import OwnedBy, ScopeError, owned
 from ._sqlalchemy_rls import RowLevelSecurity, rls_policy
 from ._sqlalchemy_scope import SESSIONS, UNSCOPED, Scope
 from .verifier import Principal
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+else:
+    try:
+        from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+    except ImportError:  # no greenlet, which SQLAlchemy 2.1 needs for these: so nothing is one
+        AsyncEngine = AsyncSession = type("Asynchronous", (), {})
 
 __all__ = ["OwnedBy", "RowLevelSecurity", "ScopeError", "owned", "rls_policy", "scope", "unscoped_sessions"]
 

@@ -182,6 +182,40 @@ def test_another_dependency_does_not_answer_first(bridge, refusals):
     assert len(refusals()) == 6
 
 
+def test_a_guard_that_let_another_request_through_decides_on_this_one(bridge, refusals):
+    """A guard that has been asked is not asked again as the answer begins: about this scope, and no other."""
+
+    name, value = bearer()
+    good = [(name.encode(), value.encode())]
+
+    async def asks_about_another(request: Request):
+        await bridge.current_user(Request({**request.scope, "headers": good}))
+        raise HTTPException(418)
+
+    app = FastAPI()
+    guards = [Depends(asks_about_another), Depends(bridge.current_user)]
+    app.add_api_route("/x", lambda: "never", dependencies=guards)
+    bridge.protect(app)
+    assert call(app, "GET", "/x").refused_as("MissingTokenError")
+    assert [entry[3] for entry in refusals()] == ["token_missing"]
+    assert call(app, "GET", "/x", bearer()).status == 418
+
+
+def test_a_guard_that_was_not_reached_is_asked_as_the_answer_begins(bridge, refusals):
+    """One guard has let the request through, another dependency answers before the next guard is asked."""
+
+    def impatient():
+        raise HTTPException(418)
+
+    app = FastAPI()
+    guards = [Depends(bridge.current_user), Depends(impatient), Depends(bridge.path_user)]
+    app.add_api_route("/{user_id}/x", lambda: "never", dependencies=guards)
+    bridge.protect(app)
+    assert call(app, "GET", "/bob/x", bearer()).refused_as("ForbiddenError")
+    assert call(app, "GET", "/alice/x", bearer()).status == 418
+    assert [entry[3] for entry in refusals()] == ["path_user_mismatch"]
+
+
 def test_a_dependency_that_reads_the_body_reads_nothing(bridge):
     seen = []
 

@@ -1,5 +1,8 @@
 """What a user may do, works within the scope as it does without: the walls keep nobody from their own."""
 
+import subprocess
+import sys
+
 import pytest
 import scope_forms as forms
 from scope_kit import ALICE, BOB, MINE
@@ -173,3 +176,21 @@ def test_what_belongs_to_all_is_for_all(place):
         return sorted(session.scalars(select(User.id)))
 
     assert place.scoped(work) == [ALICE, BOB]
+
+
+def test_without_greenlet():
+    """SQLAlchemy 2.1 brings it with its extra asyncio alone; who has no asynchronous session needs none."""
+    program = """
+import sys
+sys.modules["greenlet"] = None
+from jwt_auth_bridge import Principal
+from jwt_auth_bridge.sqlalchemy import scope, unscoped_sessions
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+engine = create_engine("sqlite://")
+with scope(Session(engine), Principal.for_subject("alice")) as session:
+    session.rollback()
+unscoped_sessions(engine, name="maintenance")("a report").close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
