@@ -15,7 +15,7 @@ import { act, createElement, useSyncExternalStore } from "react";
 import { createRoot } from "react-dom/client";
 import { createTokenSource } from "../src/client/index.js";
 import { createUseBridge } from "../src/react.js";
-import { claims, sign } from "./tokens.js";
+import { claims, NOW, sign } from "./tokens.js";
 
 const NAME = "jwt-auth-bridge";
 let end = () => {};
@@ -29,7 +29,9 @@ afterEach(() => {
 async function openPage() {
   let user = "alice";
   const issuer = { answer: () => sign(claims({ sub: user, user_id: user })) as string | null, asked: 0 };
+  const clock = { now: NOW * 1000 };
   const tokenSource = createTokenSource({
+    clock: () => clock.now,
     getToken: async () => {
       issuer.asked += 1;
       return issuer.answer();
@@ -71,11 +73,11 @@ async function openPage() {
   const become = (name: string) => {
     user = name;
   };
-  return { issuer, look, become, seen: () => seen, tokenSource };
+  return { clock, issuer, look, become, seen: () => seen, tokenSource };
 }
 
 test("another user signed in elsewhere, while no token could be had: not pending for ever", async () => {
-  const { issuer, look, become, seen } = await openPage();
+  const { clock, issuer, look, become, seen } = await openPage();
   expect(seen()).toEqual({ status: "signed-in", user: "alice" });
   const { answer } = issuer;
   issuer.answer = () => {
@@ -85,6 +87,7 @@ test("another user signed in elsewhere, while no token could be had: not pending
   await look();
   expect(seen()).toEqual({ status: "pending", user: null });
   issuer.answer = answer;
+  clock.now += 1000;
   await look();
   expect(seen()).toEqual({ status: "signed-out", user: null, reason: "user-changed" });
 });

@@ -270,6 +270,32 @@ describe("through the bridge's fetch, over the wire", () => {
     expect(await (error as UnexpectedResponseError).response.text()).toBe("forbidden");
   });
 
+  test("an issuer that is away for a moment ends nothing", async () => {
+    let more = () => false;
+    const { url } = await listen((_, response) => {
+      response.writeHead(200, EVENT_STREAM).write("data:x\n\n");
+      more = () => response.write("data:y\n\n");
+    });
+    let tell: (state: SessionState) => void = () => {};
+    const tokenSource = {
+      get: async () => ({ value: "t", subject: "u1", sessionId: null, endsAt: 1 }),
+      state: (): SessionState => ({ status: "signed-in", subject: "u1" }),
+      subscribe: (listener: (state: SessionState) => void) => {
+        tell = listener;
+        return () => {};
+      },
+    };
+    const events = readEvents(createBridgeFetch({ baseURL: url, tokenSource }), "/e");
+    expect((await events.next()).value).toEqual(message("x"));
+    tell({ status: "unknown", subject: null });
+    more();
+    expect((await events.next()).value).toEqual(message("y"));
+    // It is not forgotten whose it is.
+    const next = events.next();
+    tell({ status: "signed-in", subject: "bob" });
+    await expect(next).rejects.toThrow(SessionMissingError);
+  });
+
   test.each(["signs out", "becomes another"])("it ends at once when the user %s", async (what) => {
     let close: Promise<unknown> | undefined;
     const { url } = await listen((_, response) => {

@@ -57,8 +57,8 @@ export interface BridgeFetch {
  * of a `Request`, which it reads into memory; the body of an address with options is streamed as it is.
  */
 export function createBridgeFetch({ baseURL, tokenSource, fetch: sender }: BridgeFetchOptions): BridgeFetch {
+  if (!/^https?:/i.test(baseURL)) throw new TypeError(`baseURL is not http(s): ${baseURL}`);
   const base = new URL(baseURL);
-  if (!/^https?:/.test(base.href)) throw new TypeError("baseURL is not http or https");
   const send: typeof fetch = (input, init) => (sender ?? fetch)(input, init);
 
   const bridgeFetch = async (

@@ -138,5 +138,5 @@ export async function* readEvents(
 
 /** UTF-8 bytes as the text that a header can hold. */
 function latin1(text: string): string {
-  return String.fromCharCode(...new TextEncoder().encode(text));
+  return unescape(encodeURIComponent(text));
 }

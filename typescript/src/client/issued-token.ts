@@ -39,9 +39,9 @@ export function readToken(value: string, askedAt: number, audience: unknown): Is
   try {
     // The whole text, of which a header's error would show what fits in none.
     const [, payload] = value.match(/^[\w-]+\.([\w-]+)\.[\w-]+$/) as unknown as [string, string];
-    const binary = atob(payload.replace(/-/g, "+").replace(/_/g, "/"));
-    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-    const { aud, sub, user_id, sid, iat, exp } = JSON.parse(new TextDecoder().decode(bytes));
+    const bytes = atob(payload.replace(/-/g, "+").replace(/_/g, "/"));
+    // UTF-8 decoded in the old way, which React Native has, too; what is no UTF-8 throws.
+    const { aud, sub, user_id, sid, iat, exp } = JSON.parse(decodeURIComponent(escape(bytes)));
     const lifetime = (exp - iat) * 1000;
     if (typeof sub === "string" && sub && sub === user_id && lifetime > 0) {
       const endsAt = askedAt + lifetime;

@@ -9,14 +9,18 @@ export interface Watch {
   release(): void;
 }
 
-/** Aborts with the caller's signal, and as soon as the fetch's token source knows that its user has gone. */
+/**
+ * Aborts with the caller's signal, and as soon as the fetch's token source knows that its user has gone. An issuer that
+ * is away tells nothing: the API ends the connection with its token.
+ */
 export function untilSessionEnds(
   { tokenSource }: Partial<Pick<BridgeFetch, "tokenSource">>,
   signal: AbortSignal | null | undefined,
 ): Watch {
   const stop = new AbortController();
   let user = tokenSource?.state?.().subject;
-  const unsubscribe = tokenSource?.subscribe?.(({ subject }) => {
+  const unsubscribe = tokenSource?.subscribe?.(({ status, subject }) => {
+    if (status === "unknown") return;
     if (user && user !== subject) stop.abort(new SessionMissingError("The session has ended"));
     user = subject;
   });

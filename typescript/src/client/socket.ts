@@ -81,7 +81,7 @@ export async function openSocket(
     const top = resolve("/", base).href;
     const url = fill(resolve(path, base), token.subject);
     // A ticket at another address would be somebody else's to use.
-    if (!url.href.startsWith(top)) throw new TypeError("The path must be below baseURL");
+    if (!url.href.startsWith(top)) throw new TypeError("The path is not below baseURL");
     const response = await api("/api/tickets", {
       method: "POST",
       headers: { "content-type": "application/json" },

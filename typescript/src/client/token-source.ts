@@ -6,7 +6,7 @@
  * is the first user's until somebody signs in or out in this tab.
  */
 
-import { abortable } from "./abortable.js";
+import { abortable, reasonOf } from "./abortable.js";
 import { SessionMissingError, TokenUnavailableError } from "./errors.js";
 import { type HeldToken, type IssuedToken, readToken } from "./issued-token.js";
 import { askIssuer, type GetToken, onAction, type TokenClient, tokenOf } from "./issuer.js";
@@ -102,6 +102,8 @@ export function createTokenSource({
   let active = false;
   /** When a refused token was last replaced. */
   let refusedAt = 0;
+  /** How the issuer failed last, how often since a token came, and when it is asked again. */
+  let failure: unknown;
   let failures = 0;
   let retryAt = 0;
 
@@ -151,6 +153,7 @@ export function createTokenSource({
   function note(error: Error): Error {
     if (error instanceof TokenUnavailableError) {
       const delay = Math.min(FIRST_DELAY * 2 ** failures++, LAST_DELAY) * (0.5 + random() / 2);
+      failure = error;
       retryAt = clock() + Math.max(delay, (error.retryAfter ?? 0) * 1000);
       if (former !== undefined) session.enter();
     } else {
@@ -220,7 +223,7 @@ export function createTokenSource({
   onAction(authClient, act);
   return {
     async get({ rejected, signal, background } = {}) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw reasonOf(signal);
       if (!background) active = true;
       const held = kept;
       /** Whose call it is, where that is known. */
@@ -231,6 +234,8 @@ export function createTokenSource({
           ? Math.abs(clock() - refusedAt) < REFUSAL_PAUSE
           : clock() < Math.max(held.renewAt, retryAt);
         if (hold) return held;
+        // Each of many calls may be refused: they wait for the issuer no less than the others.
+        if (clock() < retryAt) throw failure;
       }
       try {
         const token = await abortable(pending ?? share(), signal);
