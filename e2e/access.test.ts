@@ -146,6 +146,30 @@ describe("proxy", () => {
     await person.page.waitForURL("**/sign-in");
   });
 
+  test("another user signs in in another tab: nothing that this page sends becomes theirs", async () => {
+    const { page, context } = person;
+    await signUp(person);
+    await addTask(page, "of the first");
+    const other = await context.newPage();
+    await other.goto("/sign-up");
+    // Where nothing of ours hears of it.
+    const status = await other.evaluate(async (email) => {
+      const body = JSON.stringify({ name: "Other", email, password: "correct horse" });
+      const headers = { "content-type": "application/json" };
+      return (await fetch("/api/auth/sign-up/email", { method: "POST", headers, body })).status;
+    }, `other-${crypto.randomUUID()}@example.com`);
+    expect(status).toBe(200);
+    await page.getByLabel("What is to be done?").fill("written by the first");
+    await page.getByLabel("What is to be done?").press("Enter");
+    await page.waitForURL("**/sign-in");
+    const theirs = await other.evaluate(async () => {
+      const answer = await fetch("/backend/api/{user_id}/tasks");
+      return [answer.status, await answer.json()];
+    });
+    expect(theirs).toEqual([200, []]);
+    await other.close();
+  });
+
   test("another site, and a link, get nothing through it", async () => {
     const account = await newAccount(stack.webUrl);
     const path = `${stack.webUrl}/backend/api/{user_id}/tasks`;

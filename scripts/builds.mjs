@@ -6,7 +6,8 @@ import { inRoot, program, web } from "./repository.mjs";
 import { runProgram } from "./run.mjs";
 import { hashOf, stamped } from "./stamp.mjs";
 
-const packageSources = () =>
+/** A hash of what the npm package is built from. */
+export const packageSources = () =>
   hashOf([
     inRoot("typescript", "src"),
     inRoot("typescript", "package.json"),

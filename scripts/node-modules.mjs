@@ -5,18 +5,18 @@ import path from "node:path";
 import { root } from "./repository.mjs";
 import { runProgram } from "./run.mjs";
 
-/** `npm ci`, where it is needed. Answers true where it installed. */
-export async function installNodeModules({ signal } = {}) {
-  if (matchesLock(root)) return false;
+/** `npm ci`, where it is needed, in the repository or in another folder. Answers true where it installed. */
+export async function installNodeModules({ signal, folder = root, what = "npm packages" } = {}) {
+  if (matchesLock(folder)) return false;
   // By npm's own address where npm started us, so that it is the same npm and the same Node.
   const script = process.env.npm_execpath?.endsWith(".js") ? process.env.npm_execpath : undefined;
   const args = ["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"];
   await runProgram(
-    "Installing npm packages (npm ci)",
+    `Installing ${what} (npm ci)`,
     script ? process.execPath : "npm",
     [...(script ? [script] : []), ...args, ...retries],
-    { cwd: root, signal, failure: npmFailure },
+    { cwd: folder, signal, failure: npmFailure },
   );
   return true;
 }

@@ -45,14 +45,24 @@ export type StackOptions = {
   pgPort?: number;
   databaseUrl?: string;
   apiDatabaseUrl?: string;
+  migrated?: boolean;
   temporary?: boolean;
   secrets?: Record<string, string>;
   algorithm?: string;
   webEnv?: Record<string, string>;
   apiEnv?: Record<string, string>;
+  webFolder?: string;
   quiet?: boolean;
   signal?: AbortSignal;
   notice?: (sentence: string) => void;
 };
 
 export function startStack(options?: StackOptions): Promise<Stack>;
+
+export function startDatabase(
+  options: Pick<StackOptions, "databaseUrl" | "temporary" | "pgPort" | "apiDatabaseUrl" | "notice">,
+): Promise<Pick<Stack, "databaseUrl" | "apiDatabaseUrl" | "postgres">>;
+
+export function migrate(
+  options: Pick<Stack, "databaseUrl" | "apiDatabaseUrl"> & Pick<StackOptions, "webFolder" | "signal">,
+): Promise<void>;

@@ -6,12 +6,14 @@
 //   await stack.api.stop(); await stack.api.start();
 //   await stack.stop();
 
+import { createRequire } from "node:module";
+import path from "node:path";
 import { isPublic } from "./algorithm.mjs";
 import { makeOwner, provision, settleRights } from "./database.mjs";
 import { freePort } from "./ports.mjs";
 import { startPostgres } from "./postgres.mjs";
 import { python } from "./python.mjs";
-import { api, apiEnv, program, web } from "./repository.mjs";
+import { api, apiEnv, web } from "./repository.mjs";
 import { runProgram, startProgram } from "./run.mjs";
 import { Stop } from "./say.mjs";
 import { jwksUrlOf, ownEnvironment, settingsOf } from "./settings.mjs";
@@ -25,12 +27,14 @@ const START_LIMIT = 60_000;
  * @param {object} options
  * @param {number} [options.webPort] [options.apiPort] [options.pgPort] 0 or nothing draws a free one.
  * @param {string} [options.databaseUrl] the owner's URL of a PostgreSQL that is there; else the embedded one is started.
+ * @param {boolean} [options.migrated] the database of `databaseUrl` has the tables of both sides already.
  * @param {boolean} [options.temporary] new data that goes with the stack, generated secrets kept in memory, and nothing
  *   read from the person's environment or `.env` files.
  * @param {Record<string, string>} [options.secrets] BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS for both sides.
  * @param {string} [options.algorithm] how tokens are signed (algorithm.mjs). Default: JWT_BRIDGE_ALGORITHM of the web
  *   app, else HS256. Where it is not HS256, the API gets the address of the public keys and no secret.
  * @param {Record<string, string>} [options.webEnv] [options.apiEnv] more variables for one side; these win.
+ * @param {string} [options.webFolder] a copy of the web app, built, with a Next.js of its own; default: the web app.
  * @param {boolean} [options.quiet] the servers' output is kept for errors and not shown.
  * @param {AbortSignal} [options.signal] ends the start.
  * @param {(sentence: string) => void} [options.notice]
@@ -41,7 +45,7 @@ const START_LIMIT = 60_000;
  *   process of the API, on a port of its own; postgres is undefined for `databaseUrl`.
  */
 export async function startStack(options = {}) {
-  const { temporary = false, quiet = temporary, signal, notice } = options;
+  const { temporary = false, quiet = temporary, webFolder = web, signal, notice } = options;
   const undo = [];
   const stop = async () => {
     for (const work of undo.splice(0).reverse()) await work();
@@ -50,7 +54,7 @@ export async function startStack(options = {}) {
     const webPort = options.webPort || (await freePort());
     const apiPort = options.apiPort || (await freePort());
     const database = await startDatabase({ ...options, notice, later: (work) => undo.push(work) });
-    await migrate({ ...database, signal });
+    if (!options.migrated) await migrate({ ...database, webFolder, signal });
     signal?.throwIfAborted();
 
     const settings = settingsOf({ ...options, temporary, webPort, apiPort, ...database });
@@ -60,9 +64,9 @@ export async function startStack(options = {}) {
       api: apiOn(apiPort, settings.api),
       web: server("web", webPort, settings.web, {
         quiet,
-        cwd: web,
+        cwd: webFolder,
         command: process.execPath,
-        args: [program("next", "dist", "bin", "next"), "start", "-H", "127.0.0.1", "-p", String(webPort)],
+        args: [nextOf(webFolder), "start", "-H", "127.0.0.1", "-p", String(webPort)],
         // The address that it listens on; Better Auth knows the app as localhost only and refuses to sign in there.
         hide: /^\s*- (Local|Network):/,
       }),
@@ -113,12 +117,12 @@ export async function startDatabase({
 }
 
 /** Both migrations, each in its own schema, as the owner. */
-export async function migrate({ databaseUrl, apiDatabaseUrl, signal }) {
+export async function migrate({ databaseUrl, apiDatabaseUrl, webFolder = web, signal }) {
   const env = { ...ownEnvironment(), DATABASE_URL: databaseUrl, BETTER_AUTH_TELEMETRY: "0" };
   const failure = (name) => () => `The migration of ${name} failed: its last lines stand above.`;
   const alembic = ["-m", "alembic", "-c", `${api}/alembic.ini`, "upgrade", "head"];
   const steps = [
-    ["Better Auth's tables", process.execPath, ["migrate.mjs"], web],
+    ["Better Auth's tables", process.execPath, ["migrate.mjs"], webFolder],
     ["the API's tables", python, alembic, api],
   ];
   await Promise.all(
@@ -134,6 +138,10 @@ export async function migrate({ databaseUrl, apiDatabaseUrl, signal }) {
   );
   await settleRights(databaseUrl, apiDatabaseUrl);
 }
+
+/** The Next.js that a folder has. */
+export const nextOf = (folder) =>
+  createRequire(path.join(folder, "package.json")).resolve("next/dist/bin/next");
 
 const apiArguments = (port) => [
   ...["-m", "uvicorn", "todo_api.main:app", "--host", "127.0.0.1", "--port", String(port)],

@@ -45,9 +45,14 @@ function filesBelow(entry) {
   if (!found.isDirectory()) return found.isFile() ? [entry] : [];
   return fs
     .readdirSync(entry)
-    .filter((name) => !MADE.has(name) && !isPrivate(name) && !name.endsWith(".tsbuildinfo"))
+    .filter(isSource)
     .sort()
     .flatMap((name) => filesBelow(path.join(entry, name)));
+}
+
+/** True for the name of what a person wrote, and wrote for others. */
+export function isSource(name) {
+  return !MADE.has(name) && !isPrivate(name) && !name.endsWith(".tsbuildinfo");
 }
 
 /** Settings and secrets of the person: read when a process runs, never part of what is built. */

@@ -1,6 +1,7 @@
-// The system suites: what needs programs that no registry of npm or Python brings, so `npm test` leaves it out. Each is one
-// entry of this list.
+// The system suites: what needs programs that no registry of npm or Python brings, or older frameworks beside the newest,
+// so `npm test` leaves it out. Each is one entry of this list.
 
+import { olderSuites } from "./older-frameworks.mjs";
 import { languageSuites } from "./other-languages.mjs";
 import { pgbouncerSuite } from "./pgbouncer.mjs";
 import { redisSuite } from "./redis.mjs";
@@ -11,5 +12,5 @@ import { redisSuite } from "./redis.mjs";
  * install.
  */
 export function systemSuites() {
-  return [...languageSuites(), pgbouncerSuite(), redisSuite()];
+  return [...languageSuites(), pgbouncerSuite(), redisSuite(), ...olderSuites()];
 }

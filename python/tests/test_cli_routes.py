@@ -5,8 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from jwt_auth_bridge.cli import main
 
 MAIN = """
 from fastapi import Depends, FastAPI
@@ -57,7 +60,7 @@ POST    /api/{user_id}/tasks  path_user  shop/main.py:15 add_task
 
 
 @pytest.fixture
-def run(tmp_path):
+def shop(tmp_path):
     package = tmp_path / "shop"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -65,11 +68,17 @@ def run(tmp_path):
     (package / "unset.py").write_text("import os\nos.environ['SHOP_URL']\n")
     (package / "ends.py").write_text("import sys\nsys.exit('shop cannot start')\n")
     (package / "lacks.py").write_text("import a_package_that_nobody_has\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(shop):
+    """The command as a process."""
 
     def command(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "jwt_auth_bridge", "routes", *arguments],
-            cwd=tmp_path,
+            cwd=shop,
             env={**os.environ, "PYTHONWARNINGS": "ignore"},
             capture_output=True,
             text=True,
@@ -78,6 +87,28 @@ def run(tmp_path):
         )
 
     return command
+
+
+@pytest.fixture
+def call(shop, monkeypatch, capsys):
+    """The command in this process, which has imported FastAPI already: what it says and would exit with."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def command(*arguments):
+        status = main(["routes", *arguments])
+        said = capsys.readouterr()
+        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
+
+    yield command
+    for name in [one for one in sys.modules if one.split(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_as_a_process(run, check):
+    ended = run("shop.main:app", *check)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, TABLE, "")
 
 
 @pytest.mark.parametrize(
@@ -92,8 +123,8 @@ def run(tmp_path):
     ],
 )
 @pytest.mark.parametrize("check", [[], ["--check"]])
-def test_the_table(run, target, check):
-    ended = run(*target, *check)
+def test_the_table(call, target, check):
+    ended = call(*target, *check)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, TABLE, "")
 
 
@@ -127,12 +158,18 @@ def test_faults_are_said_with_their_fix_and_fail_the_check(run):
         ("/shop/main.py:app", "there is no module /shop/main"),
     ],
 )
-def test_what_can_not_be_read_is_a_sentence(run, target, sentence):
-    ended = run(target, "--check")
+def test_what_can_not_be_read_is_a_sentence(call, target, sentence):
+    ended = call(target, "--check")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
     assert SECRET not in ended.stderr
+
+
+def test_what_can_not_be_read_ends_the_process_with_2(run):
+    ended = run("shop.lacks:app")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Traceback" not in ended.stderr
 
 
 def test_help_says_how_an_app_is_named(run):

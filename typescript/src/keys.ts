@@ -41,7 +41,7 @@ const TEXT = new TextEncoder();
  */
 export function judgeSecret(secret: string | undefined, name: string): string {
   if (typeof secret !== "string" || secret === "") {
-    throw new ConfigurationError(`${name} is not set; ${CURE}`);
+    throw new ConfigurationError(`${name} is not set; ${CURE}, or take the other side's: both need the same`);
   }
   if (!ALLOWED.test(secret)) {
     throw new ConfigurationError(

@@ -6,7 +6,8 @@
  */
 
 import { useEffect, useRef, useSyncExternalStore } from "react";
-import type { SessionState, SignOutReason } from "./client/session.js";
+import { onAction } from "./client/issuer.js";
+import { createSession, type SessionState, type SignOutReason } from "./client/session.js";
 import type { TokenSource } from "./client/token-source.js";
 
 /** The part of `createAuthClient()`, from `better-auth/react`, that is used here. */
@@ -17,16 +18,22 @@ export interface SessionClient<User extends { readonly id: string }> {
     readonly isRefetching?: boolean;
     readonly error: { readonly status: number } | null;
   };
-  readonly $store?: { readonly atoms?: Readonly<Record<string, { listen?(listener: () => void): unknown }>> };
+  readonly $store?: {
+    listen(signal: string, listener: () => void): unknown;
+    readonly atoms?: Readonly<Record<string, { listen?(listener: () => void): unknown }>>;
+  };
 }
+
+/** The part of a token source that is used here. */
+type Source = Pick<TokenSource, "get" | "clear" | "state" | "subscribe">;
 
 /**
  * Options of `createUseBridge()`: Better Auth's client for React, and the page's token source. Behind a proxy a page
- * has none: then the session alone says who is signed in.
+ * has none: then the session alone says who is signed in, and the page is its first user's all the same.
  */
 export interface UseBridgeOptions<User extends { readonly id: string }> {
   readonly authClient: SessionClient<User>;
-  readonly tokenSource?: Pick<TokenSource, "get" | "clear" | "state" | "subscribe"> | undefined;
+  readonly tokenSource?: Source | undefined;
 }
 
 /**
@@ -44,14 +51,6 @@ export type BridgeStatus<User> =
 
 /** A server renders for everybody: it knows nothing, and hydration starts from the same. */
 const UNKNOWN: SessionState = { status: "unknown", subject: null };
-
-/** What knows nothing is never asked for a token, and never told to drop one. */
-const NO_TOKENS: Pick<TokenSource, "get" | "clear" | "state" | "subscribe"> = {
-  get: () => Promise.reject(new TypeError("createUseBridge() has no tokenSource")),
-  clear: () => {},
-  state: () => UNKNOWN,
-  subscribe: () => () => {},
-};
 
 /**
  * Creates the hook `useBridge()`. Call it once, beside the client and the source.
@@ -75,8 +74,9 @@ const NO_TOKENS: Pick<TokenSource, "get" | "clear" | "state" | "subscribe"> = {
  */
 export function createUseBridge<User extends { readonly id: string }>({
   authClient,
-  tokenSource = NO_TOKENS,
+  tokenSource,
 }: UseBridgeOptions<User>): () => BridgeStatus<User> {
+  const page = tokenSource ? withTokens(tokenSource) : withoutTokens(authClient);
   /**
    * While nobody listens, Better Auth's session hears of no sign-in, and its last word is what the next component
    * begins with: "nobody", to who has just signed in. So it is listened to from the first one on.
@@ -85,7 +85,7 @@ export function createUseBridge<User extends { readonly id: string }>({
 
   return function useBridge() {
     const { data, isPending, isRefetching, error } = authClient.useSession();
-    const state = useSyncExternalStore(tokenSource.subscribe, tokenSource.state, () => UNKNOWN);
+    const state = useSyncExternalStore(page.subscribe, page.state, () => UNKNOWN);
     const user = data?.user ?? null;
     // An error other than 401 says nothing about the session.
     const isKnown = user !== null || !(isPending || (error && error.status !== 401));
@@ -99,11 +99,9 @@ export function createUseBridge<User extends { readonly id: string }>({
     // Each time that Better Auth has looked: also at the same user again, whom a look in vain has left without a token.
     useEffect(() => {
       if (userId === undefined || isRefetching) return;
-      const { status, subject } = tokenSource.state();
+      if (userId !== null) page.see(userId);
       // Only what was seen to end: right after a sign-in the token can be there before the session is.
-      if (userId === null && before.current !== null && subject === before.current) tokenSource.clear();
-      if (userId !== null && (status === "signed-out" || (subject ?? userId) !== userId))
-        lookAgain(tokenSource, userId);
+      else if (before.current !== null && page.state().subject === before.current) page.clear();
       before.current = userId;
     }, [userId, isRefetching]);
 
@@ -114,12 +112,49 @@ export function createUseBridge<User extends { readonly id: string }>({
   };
 }
 
-/** The source answers from memory where it can: what it gives of somebody else is handed back. */
-function lookAgain(tokenSource: Pick<TokenSource, "get">, userId: string): void {
-  const look = async () => {
-    const { value, subject } = await tokenSource.get({ background: true });
-    if (subject !== userId) await tokenSource.get({ rejected: value, background: true });
+/** Whose page this is, and what to do when Better Auth has seen a user: `see()`. */
+interface Page extends Pick<Source, "clear" | "state" | "subscribe"> {
+  see(userId: string): void;
+}
+
+/** By the tokens: where the session's user is another, the issuer is asked again. */
+function withTokens(source: Source): Page {
+  async function lookAgain(userId: string): Promise<void> {
+    // The source answers from memory where it can: what it gives of somebody else is handed back.
+    const { value, subject } = await source.get({ background: true });
+    if (subject !== userId) await source.get({ rejected: value, background: true });
+  }
+  return {
+    clear: () => source.clear(),
+    state: () => source.state(),
+    subscribe: (listener) => source.subscribe(listener),
+    see(userId) {
+      const { status, subject } = source.state();
+      // What comes of it is in the source's state.
+      if (status === "signed-out" || (subject ?? userId) !== userId) lookAgain(userId).catch(() => {});
+    },
   };
-  // What comes of it is in the source's state.
-  look().catch(() => {});
+}
+
+/** By the session: it is the first user's until somebody signs in or out in this tab. */
+function withoutTokens(authClient: Pick<SessionClient<never>, "$store">): Page {
+  const { state, subscribe, enter } = createSession();
+  let owner: string | undefined;
+  onAction(authClient, () => {
+    owner = undefined;
+    if (state().status === "signed-out") enter();
+  });
+  return {
+    state,
+    subscribe,
+    clear() {
+      owner = undefined;
+      enter(null, "signed-out");
+    },
+    see(userId) {
+      owner ??= userId;
+      if (owner === userId) enter(userId);
+      else enter(null, "user-changed");
+    },
+  };
 }

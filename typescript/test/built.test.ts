@@ -43,6 +43,7 @@ describe("the doors", () => {
       ],
       "./better-auth": ["assertBridge", "jwtBridge"],
       "./client": ["SessionMissingError", "TokenUnavailableError", "createBridgeFetch", "createTokenSource"],
+      "./proxied": ["SessionMissingError", "createProxiedFetch"],
       "./live": ["UnexpectedResponseError", "openSocket", "readEvents"],
       "./express": ["createBridge", "fromEnvironment"],
       "./fastify": ["createBridge", "fromEnvironment"],
@@ -72,6 +73,7 @@ describe("the doors", () => {
   test.each([
     ["client/index.js", 3000],
     ["client/live.js", 2000],
+    ["client/proxied.js", 1000],
   ])("%s imports nothing, has no server code, and takes at most %i bytes", async (entry, limit) => {
     const result = await build({
       configFile: false,

@@ -2,7 +2,7 @@
 
 import { Window } from "happy-dom";
 import { afterAll, expect, it, vi } from "vitest";
-import { page, runBlocks, signUp } from "./client-pages.js";
+import { page, runBlocks, START, signUp } from "./client-pages.js";
 import { WEB } from "./pages.js";
 
 // For as long as the process lives: timers of Better Auth and SWR look for them after a test.
@@ -25,6 +25,30 @@ async function shown(component: () => unknown, use: (text: () => string) => Prom
   await act(() => use(() => element.textContent));
   await act(async () => root.unmount());
 }
+
+it("docs/start.md's page to try it", async () => {
+  const app = await page(["lib/api.ts", "app/try/page.tsx"], undefined, undefined, START);
+  const { createElement } = await import("react");
+  const { createRoot } = await import("react-dom/client");
+  const element = window.document.createElement("div");
+  const root = createRoot(element as unknown as Element);
+  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", false); // as in a page: React shows what is new when it likes
+  root.render(createElement(app.default as () => null));
+  for (const [name, said] of [
+    ["Call", "SessionMissingError: "],
+    ["Sign up", "Done"],
+    ["Call", '200 ["a task of '],
+    ["Sign out", "Done"],
+    ["Call", "SessionMissingError: "],
+    ["Sign in", "Done"],
+    ["Call", '200 ["a task of '],
+  ] as const) {
+    await vi.waitFor(() => expect(element.querySelectorAll("button")).toHaveLength(4));
+    [...element.querySelectorAll("button")].find(({ textContent }) => textContent === name)?.click();
+    await vi.waitFor(() => expect(element.textContent).toContain(said), 5000);
+  }
+  root.unmount();
+});
 
 it("SWR", async () => {
   const app = await page(["lib/api.ts", "components/tasks.tsx"]);

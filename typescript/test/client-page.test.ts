@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from "vitest";
 import { page, runBlocks, signUp } from "./client-pages.js";
-import { API, person } from "./pages.js";
+import { API, person, WEB } from "./pages.js";
 
 /** The request that Next.js's server answers. */
 let asked = new Headers();
@@ -58,22 +58,32 @@ describe("on Next.js's server", () => {
     const { renderToStaticMarkup } = await import("react-dom/server");
     const { headers, response } = await app.auth.api.signUpEmail({ body: person(), returnHeaders: true });
     const cookie = headers.getSetCookie().map((line: string) => line.split(";")[0]);
-    asked = new Headers();
+    asked = new Headers({ host: "localhost:3000" });
     expect(renderToStaticMarkup(await app.default())).toContain("Sign in");
     asked = new Headers({ cookie: cookie.join("; ") });
     expect(renderToStaticMarkup(await app.default())).toContain(`a task of ${response.user.id}`);
   });
 
-  it("the proxy adds the token", async () => {
+  it("the proxy adds the token, and knows whose page it is", async () => {
+    vi.stubGlobal("location", new URL(WEB));
     const app = await page(
-      ["lib/api.ts", "lib/own-origin.ts", "app/backend/[...path]/route.ts"],
+      ["lib/own-origin.ts", "app/backend/[...path]/route.ts"],
       undefined,
       "app/backend/[...path]/route.ts",
     );
-    expect((await app.listTasks()).status).toBe(401);
+    const list = () => app.api("/api/{user_id}/tasks");
+    await expect(list()).rejects.toMatchObject({ name: "SessionMissingError" });
     const id = await signUp(app);
-    expect(await (await app.listTasks()).json()).toEqual([`a task of ${id}`]);
+    // Better Auth tells of it 10 ms later.
+    await vi.waitFor(() => expect(app.api.tokenSource.state().status).toBe("unknown"));
+    expect(await (await list()).json()).toEqual([`a task of ${id}`]);
     expect(app.calls.at(-1)).toBe(`GET ${API}/api/${id}/tasks`);
+    // Somebody else in another tab, of whom this page's client does not hear.
+    const body = JSON.stringify(person());
+    const headers = { "content-type": "application/json" };
+    await fetch(`${WEB}/api/auth/sign-up/email`, { method: "POST", headers, body });
+    await expect(list()).rejects.toThrow("Another user has signed in");
+    expect(typeof app.useBridge).toBe("function");
   });
 });
 

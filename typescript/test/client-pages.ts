@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
 import { type Postgres, startPostgres } from "../../scripts/postgres.mjs";
 import { API, type Exports, importAll, person, place, removePlaces, stubNetwork, WEB } from "./pages.js";
 
-const START = "docs/start.md";
+export const START = "docs/start.md";
 const CLIENT = "docs/client.md";
 
 let postgres: Postgres;
@@ -48,9 +48,9 @@ export function runBlocks(): void {
 type Answer = Parameters<typeof stubNetwork>[2];
 
 /** These blocks beside the app of docs/start.md; `answer`: what the API says, `route`: what the app answers first. */
-export async function page(files: readonly string[], answer?: Answer, route?: string) {
+export async function page(files: readonly string[], answer?: Answer, route?: string, from = CLIENT) {
   const folder = await place(START, ["lib/auth.ts"]);
-  await place(CLIENT, files, folder);
+  await place(from, files, folder);
   const { auth } = await importAll(folder, ["lib/auth.ts"]);
   const calls = stubNetwork(
     async (request) => {

@@ -106,6 +106,7 @@ describe("to the browser", () => {
       "content-type": "application/json",
       "cross-origin-resource-policy": "same-origin",
       etag: '"e"',
+      "x-bridge-user": all.user.id,
       "x-content-type-options": "nosniff",
     });
     expect(own(response)).toEqual([]);

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { version } from "react";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createVerifier } from "../src/verifier.js";
 import { buildPackage } from "./package.js";
@@ -217,6 +218,15 @@ test("useBridge() says pending in the server's page, whoever asks", async () => 
   const { browser } = await signIn();
   for (const each of [browser, NOBODY]) {
     expect((await get(each, "/")).replace(/<!-- -->/g, "")).toContain("status:pending;");
+  }
+});
+
+test("in the pages router, too, on the React that is installed", async () => {
+  const { browser } = await signIn();
+  for (const each of [browser, NOBODY]) {
+    const html = (await get(each, "/older")).replace(/<!-- -->/g, "");
+    expect(html).toContain("status:pending;");
+    expect(html).toContain(`react:${version};`);
   }
 });
 

@@ -9,7 +9,7 @@ import { jwt } from "better-auth/plugins";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { jwtBridge } from "../src/better-auth/index.js";
 import { createServerFetch, SessionMissingError, TokenUnavailableError } from "../src/next/index.js";
-import { AUDIENCE, createBrowser, ORIGIN, readClaims, SECRET } from "./real-auth.js";
+import { AUDIENCE, createBrowser, ORIGIN, PLAIN_PASSWORDS, readClaims, SECRET } from "./real-auth.js";
 
 interface NextRequest {
   readonly headers: Headers;
@@ -48,10 +48,7 @@ const auth = betterAuth({
   secret: SECRET,
   baseURL: ORIGIN,
   session: { updateAge: 0 },
-  emailAndPassword: {
-    enabled: true,
-    password: { hash: async (text) => text, verify: async ({ hash, password }) => hash === password },
-  },
+  emailAndPassword: { enabled: true, password: PLAIN_PASSWORDS },
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: true },
@@ -293,7 +290,7 @@ describe("no token can be had", () => {
       database: memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] }),
       secret: SECRET,
       baseURL: ORIGIN,
-      emailAndPassword: { enabled: true },
+      emailAndPassword: { enabled: true, password: PLAIN_PASSWORDS },
       telemetry: { enabled: false },
       logger: { disabled: true },
       plugins: [jwt()],
@@ -314,6 +311,12 @@ describe("no token can be had", () => {
     for (const address of [baseURL, undefined]) {
       await expect(createServerFetch({ auth, baseURL: address })("/")).rejects.toBe(OUTSIDE);
     }
+  });
+
+  test("a page with force-static, where Next.js gives no headers at all: says what to remove", async () => {
+    const serverFetch = createServerFetch({ auth, baseURL: "http://localhost:8000" });
+    const page = { headers: new Headers(), jar: new Map<string, string>() };
+    await expect(next.run(page, () => serverFetch("/"))).rejects.toThrow('dynamic = "force-static"');
   });
 
   test("no address: loading the module goes well, a call does not; a wrong one is refused at once", async () => {

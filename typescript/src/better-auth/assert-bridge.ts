@@ -31,9 +31,10 @@ export interface BridgedAuth {
  * ```ts
  * // instrumentation.ts
  * export async function register() {
- *   if (process.env.NEXT_RUNTIME !== "nodejs") return;
- *   const { assertBridge } = await import("jwt-auth-bridge/better-auth");
- *   await assertBridge(import("./lib/auth"));
+ *   if (process.env.NEXT_RUNTIME === "nodejs") {
+ *     const { assertBridge } = await import("jwt-auth-bridge/better-auth");
+ *     await assertBridge(import("./lib/auth"));
+ *   }
  * }
  * ```
  */

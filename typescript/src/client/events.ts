@@ -5,9 +5,9 @@
  * failed attempt doubles the wait.
  */
 
-import type { BridgeFetch, BridgeRequestInit } from "./bridge-fetch.js";
+import type { BridgeRequestInit } from "./bridge-fetch.js";
 import { SessionMissingError, UnexpectedResponseError } from "./errors.js";
-import { untilSessionEnds } from "./session-end.js";
+import { type SessionSource, untilSessionEnds } from "./session-end.js";
 import { pause, type Wait } from "./wait.js";
 
 /** One event: its name, `message` where it has none; its data; the last id that the server gave. */
@@ -32,9 +32,10 @@ export interface EventOptions {
   readonly wait?: Wait | undefined;
 }
 
-/** Any fetch; the bridge's brings the token, and word of who is signed in. */
-export type EventFetch = ((input: string | URL, init?: BridgeRequestInit) => Promise<Response>) &
-  Partial<Pick<BridgeFetch, "tokenSource">>;
+/** Any fetch; the bridge's bring the token, and word of who is signed in. */
+export type EventFetch = ((input: string | URL, init?: BridgeRequestInit) => Promise<Response>) & {
+  readonly tokenSource?: SessionSource;
+};
 
 /** Milliseconds up to which the wait doubles from one failed attempt to the next. */
 const LONGEST_WAIT = 30_000;
@@ -56,7 +57,7 @@ const LONGEST_WAIT = 30_000;
  * }
  * ```
  *
- * *Does not* hear of a sign-out through another fetch than the bridge's: abort the signal. *Does not* get what was sent between two connections, unless the server sends it again from the id on.
+ * *Does not* hear of a sign-out through another fetch than the bridge's two: abort the signal. *Does not* get what was sent between two connections, unless the server sends it again from the id on.
  */
 export async function* readEvents(
   fetch: EventFetch,

@@ -88,7 +88,7 @@ export function tokenOf(authClient: TokenClient): GetToken {
  * Calls back when the user has done something in this tab that may have changed the session. Better Auth gives its
  * signal 10 ms after the action, and does not say what it was; other tabs' actions and refetches give none.
  */
-export function onAction(authClient: TokenClient | undefined, listener: () => void): void {
+export function onAction(authClient: Pick<TokenClient, "$store"> | undefined, listener: () => void): void {
   let listening = false;
   // It calls at once with what is now.
   authClient?.$store?.listen("$sessionSignal", () => listening && listener());

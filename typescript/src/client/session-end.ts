@@ -1,7 +1,10 @@
 /** What is live ends with the session: it is of one user, and of none other who signs in on the same page. */
 
-import type { BridgeFetch } from "./bridge-fetch.js";
 import { SessionMissingError } from "./errors.js";
+import type { TokenSource } from "./token-source.js";
+
+/** What knows who is signed in; one's own may know nothing. */
+export type SessionSource = Partial<Pick<TokenSource, "state" | "subscribe">>;
 
 /** `stop` is aborted with the reason; `release` forgets about it all, and aborts nothing. */
 export interface Watch {
@@ -14,7 +17,7 @@ export interface Watch {
  * is away tells nothing: the API ends the connection with its token.
  */
 export function untilSessionEnds(
-  { tokenSource }: Partial<Pick<BridgeFetch, "tokenSource">>,
+  { tokenSource }: { readonly tokenSource?: SessionSource },
   signal: AbortSignal | null | undefined,
 ): Watch {
   const stop = new AbortController();

@@ -46,7 +46,7 @@ const TO_BROWSER = [
 
 /** Credentials, framing, and what the proxy or the platform says itself. X-Forwarded-* may be asked for by name. */
 const NEVER_TO_API =
-  /^(accept-encoding|authorization|connection|content-length|cookie2?|expect|host|keep-alive|origin|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade)$/;
+  /^(accept-encoding|authorization|connection|content-length|cookie2?|expect|host|keep-alive|origin|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade|x-bridge-user)$/;
 /** What acts on an origin, on a cache or on a server in between, and what the proxy decides itself. */
 const NEVER_TO_BROWSER =
   /^(accept-ch|access-control-.*|activate-.*|age|alt-svc|attribution-.*|cache-control|.*-cache-control|clear-site-data|connection|content-encoding|content-length|content-location|content-security-policy.*|critical-ch|cross-origin-.*|document-policy.*|expect-ct|expires|integrity-policy.*|keep-alive|link|location|nel|no-vary-search|observe-.*|origin-.*|permissions-policy.*|pragma|proxy-.*|public-key-pins.*|referrer-policy|refresh|report-to|reporting-endpoints|sec-.*|service-worker.*|set-.*|sourcemap|speculation-rules|strict-transport-security|supports-loading-mode|surrogate-.*|te|timing-allow-origin|trailer|transfer-encoding|upgrade|use-as-dictionary|vary|via|www-authenticate|x-(accel-.*|content-type-options|dns-prefetch-control|frame-options|middleware-.*|permitted-cross-domain-policies|sendfile|sourcemap|xss-protection))$/;

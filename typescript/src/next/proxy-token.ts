@@ -7,6 +7,7 @@
 
 import { answer } from "../bearer.js";
 import { readToken } from "../client/issued-token.js";
+import { USER_FIELD } from "../client/proxied-fetch.js";
 import { ConfigurationError, MissingTokenError } from "../errors.js";
 import { Refused } from "./proxy-refused.js";
 
@@ -70,6 +71,18 @@ export async function issueToken(
       "No token can be issued for this user; the server's log says why",
     );
   }
+}
+
+/**
+ * Whom the caller takes itself for, if it says so: a page whose cookie has become another user's.
+ *
+ * @throws Refused 401: the page's own user is not signed in any more.
+ */
+export function judgeUser({ headers }: Request, subject: string): void {
+  const expected = headers.get(USER_FIELD);
+  if (expected === null || expected === encodeURIComponent(subject)) return;
+  const { status, fields } = signedOut();
+  throw new Refused(status, "user_changed", "Another user has signed in", fields);
 }
 
 function signedOut(): Refused {

@@ -7,6 +7,7 @@
  * RFC 6750 §2.1.
  */
 
+import { USER_FIELD } from "../client/proxied-fetch.js";
 import { ConfigurationError } from "../errors.js";
 import { judgeIdentifier, judgeLog, judgeSeconds, type Log, refuseUnknown } from "../policy.js";
 import { BODY_LIMIT, judgeLength, watchBody } from "./proxy-body.js";
@@ -14,7 +15,7 @@ import { fieldsToApi, fieldsToBrowser, judgeNames } from "./proxy-headers.js";
 import { judgeCaller } from "./proxy-origin.js";
 import { addressAt, locationOf, pathBelow, type Route } from "./proxy-path.js";
 import { Refused, toResponse } from "./proxy-refused.js";
-import { issueToken, ownOrigin, type ProxyAuth } from "./proxy-token.js";
+import { issueToken, judgeUser, ownOrigin, type ProxyAuth } from "./proxy-token.js";
 
 export type { ProxyAuth } from "./proxy-token.js";
 
@@ -128,6 +129,7 @@ async function forward(request: Request, settings: Settings, cookies: string[]):
   const { path, search } = pathBelow(route.basePath, request.url);
   const size = judgeLength(request.headers, settings.bodyLimit);
   const { token, subject } = await issueToken(settings.auth, request, settings.audience, cookies);
+  judgeUser(request, subject);
   const address = addressAt(route, path, search, subject);
   const headers = fieldsToApi(request.headers, settings.requestHeaders, token);
 
@@ -161,7 +163,9 @@ async function forward(request: Request, settings: Settings, cookies: string[]):
       signal: AbortSignal.any([request.signal, stop.signal]),
       ...(body && { duplex: "half" }),
     });
-    return passOn(answer, address, route, settings.responseHeaders);
+    const response = passOn(answer, address, route, settings.responseHeaders);
+    response.headers.set(USER_FIELD, encodeURIComponent(subject));
+    return response;
   } catch (error) {
     if (error instanceof Refused) throw error;
     if (stop.signal.aborted) throw stop.signal.reason;

@@ -18,9 +18,16 @@ export interface CurrentRequest {
   readonly headers: Headers;
 }
 
-/** @throws Next.js's own errors, which end a rendering that was tried ahead of any request; pass them on. */
+/**
+ * @throws Next.js's own errors, which end a rendering that was tried ahead of any request; pass them on. TypeError in a
+ *   page with `force-static`, where Next.js gives no error but a request without headers: everybody would be nobody.
+ */
 export async function currentRequest(): Promise<CurrentRequest> {
   const key = await headers();
+  if (key.keys().next().done)
+    throw new TypeError(
+      'serverFetch() was called where no request is answered: remove dynamic = "force-static" from the page or its layout, what it shows is one user\'s',
+    );
   const cookie = overlay(key.get("cookie") ?? "", (await cookies()).getAll());
   const own = new Headers(key);
   if (cookie) own.set("cookie", cookie);

@@ -16,6 +16,7 @@ const WORDS = {
 export function AccountForm({ kind }: { readonly kind: keyof typeof WORDS }) {
   const router = useRouter();
   const email = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const words = WORDS[kind];
@@ -30,7 +31,7 @@ export function AccountForm({ kind }: { readonly kind: keyof typeof WORDS }) {
     setBusy(false);
     if (error) {
       setReason(reasonOf(error.answer));
-      email.current?.focus();
+      (error.answer?.code?.startsWith("PASSWORD_") ? password : email).current?.focus();
       return;
     }
     router.push("/");
@@ -62,12 +63,13 @@ export function AccountForm({ kind }: { readonly kind: keyof typeof WORDS }) {
         <p>
           <label htmlFor="password">Password</label>
           <input
+            ref={password}
             id="password"
             name="password"
             type="password"
             autoComplete={kind === "sign-up" ? "new-password" : "current-password"}
             required
-            aria-describedby={kind === "sign-up" ? "password-hint" : undefined}
+            aria-describedby={kind === "sign-up" ? "password-hint reason" : "reason"}
           />
           {kind === "sign-up" && <small id="password-hint">At least 8 characters.</small>}
         </p>

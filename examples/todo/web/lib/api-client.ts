@@ -1,5 +1,6 @@
 /** The API as a page calls it, in one of the two ways of access.ts; and who is signed in. */
-import { createBridgeFetch, createTokenSource, SessionMissingError } from "jwt-auth-bridge/client";
+import { createBridgeFetch, createTokenSource } from "jwt-auth-bridge/client";
+import { createProxiedFetch } from "jwt-auth-bridge/proxied";
 import { createUseBridge } from "jwt-auth-bridge/react";
 import { authClient } from "./auth-client";
 import { createTaskApi } from "./tasks";
@@ -25,15 +26,7 @@ function direct(apiUrl: string) {
 
 function proxied(apiUrl: string): ApiClient {
   return {
-    api: createTaskApi(apiUrl, proxiedFetch),
+    api: createTaskApi(apiUrl, createProxiedFetch({ basePath: apiUrl, authClient })),
     useBridge: createUseBridge({ authClient }),
   };
 }
-
-/** The proxy adds the token. Its challenge without an error asks for a session (RFC 6750 §3). */
-const proxiedFetch: typeof fetch = async (...call) => {
-  const response = await fetch(...call);
-  const isMissing = response.status === 401 && response.headers.get("www-authenticate") === "Bearer";
-  if (isMissing) throw new SessionMissingError("Nobody is signed in");
-  return response;
-};

@@ -1,0 +1,5 @@
+/** The door `./proxied`: the fetch of a page whose token stays with `createProxy()`. It imports nothing from elsewhere. */
+
+export { SessionMissingError } from "./errors.js";
+export { createProxiedFetch, type ProxiedFetch, type ProxiedFetchOptions } from "./proxied-fetch.js";
+export type { SessionState, SignOutReason } from "./session.js";
