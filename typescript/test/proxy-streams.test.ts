@@ -217,6 +217,28 @@ describe("slowness and outages", () => {
     expect(await response.text()).toBe("first last");
   });
 
+  test("so may one that has begun before the body had come", async () => {
+    let end = () => {};
+    all.api.answer = (_request, response) => {
+      response.write("first ");
+      end = () => void response.end("last");
+    };
+    let push = (_text: string) => {};
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        push = (text) => controller.enqueue(new TextEncoder().encode(text));
+      },
+    });
+    stopTime();
+    push("a");
+    const response = await upload(stream);
+    push("b");
+    while (all.api.received[0]?.body !== "ab") await new Promise(setImmediate);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    end();
+    expect(await response.text()).toBe("first last");
+  });
+
   test("nobody listens there: 502, with the reason in the log alone", async () => {
     const gone = await startApi();
     gone.server?.close();
