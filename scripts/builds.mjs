@@ -31,6 +31,9 @@ export async function buildPackage({ signal } = {}) {
   });
 }
 
+/** Stands where a real one may stand while an app is built; e2e/across-origins.test.ts looks for it in what came of it. */
+const BUILD_SECRET = "seen-by-the-build-and-to-be-kept-out-of-it-4f1c09";
+
 /** examples/todo/web/.next, by `next build`. */
 export async function buildWeb({ signal } = {}) {
   const hash = hashOf([web], packageSources());
@@ -39,7 +42,16 @@ export async function buildWeb({ signal } = {}) {
       "Building the Next.js app",
       process.execPath,
       [program("next", "dist", "bin", "next"), "build"],
-      { cwd: web, env: { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" }, signal },
+      {
+        cwd: web,
+        env: {
+          ...process.env,
+          NODE_ENV: "production",
+          NEXT_TELEMETRY_DISABLED: "1",
+          BETTER_AUTH_SECRET: BUILD_SECRET,
+        },
+        signal,
+      },
     );
   });
 }
