@@ -326,7 +326,9 @@ describe("no token can be had", () => {
       await expect(answering(browser, () => serverFetch("/"))).rejects.toThrow("has no baseURL");
     }
     expect(() => createServerFetch({ auth, baseURL: "api.example.com" })).toThrow(TypeError);
-    expect(() => createServerFetch({ auth, baseURL: "ftp://api.example.com" })).toThrow("http or https");
+    expect(() => createServerFetch({ auth, baseURL: "ftp://api.example.com" })).toThrow(
+      "baseURL is not http(s)",
+    );
   });
 });
 
