@@ -1,9 +1,9 @@
 /**
  * Long use at a lifetime of 20 seconds, on one clock that goes in steps: the page sees no 401, whatever happens to
- * the issuer, the API, the laptop or its clock.
+ * the issuer, the API, the laptop or its clock; and where there is one all the same, the person does not notice.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openBrowser, type Person, signUp } from "./browser.js";
+import { addTask, openBrowser, type Person, signUp } from "./browser.js";
 import { callThrough, installClient } from "./client.js";
 import { type Clock, startClock } from "./clock.js";
 import { MANY_SIGN_INS, type Stack, startTestStack } from "./stack.js";
@@ -11,6 +11,8 @@ import { MANY_SIGN_INS, type Stack, startTestStack } from "./stack.js";
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 const LIFETIME = 20;
+/** What the API adds to it for clocks that differ. */
+const LEEWAY = 10;
 
 let clock: Clock;
 let stack: Stack;
@@ -137,6 +139,48 @@ test.each([
       }
     }, other);
     expect(seen).toEqual({ tokens: 3, refused: 0 });
+  } finally {
+    await other.close();
+  }
+});
+
+test("ahead of its end: a token is used again while it is fresh, and renewed before it expires", async () => {
+  const other = await openBrowser(stack.webUrl);
+  try {
+    const { page } = other;
+    await clock.install(other.context);
+    await signUp(other);
+    const fresh = await during(() => addTask(page, "while it is fresh"), other);
+    expect(fresh).toEqual({ tokens: 0, refused: 0 });
+    const later = await during(async () => {
+      for (const title of ["later", "and later still"]) {
+        await clock.advance(LIFETIME * SECOND);
+        await addTask(page, title);
+      }
+    }, other);
+    expect(later).toEqual({ tokens: 2, refused: 0 });
+    expect(await page.getByRole("alert").allInnerTexts()).not.toContain(expect.stringMatching(/./));
+  } finally {
+    await other.close();
+  }
+});
+
+test("after its end: the API's 401 leads to a new token and the same request again", async () => {
+  const other = await openBrowser(stack.webUrl);
+  try {
+    // This page's clock stands still while the servers' goes on, so that it takes the token for fresh.
+    const { page } = other;
+    await page.clock.install();
+    await signUp(other);
+    await page.clock.setFixedTime(Date.now());
+    await addTask(page, "at once");
+    const seen = await during(async () => {
+      await clock.advance((LIFETIME + LEEWAY + 1) * SECOND);
+      await addTask(page, "after a long pause");
+    }, other);
+    expect(seen).toEqual({ tokens: 1, refused: 1 });
+    expect(await page.locator("p[role=alert]").innerText()).toBe("");
+    await page.getByRole("heading", { name: "2 tasks" }).waitFor();
   } finally {
     await other.close();
   }

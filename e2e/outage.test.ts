@@ -7,7 +7,7 @@ let stack: Stack;
 let person: Person;
 
 beforeAll(async () => {
-  stack = await startTestStack();
+  stack = await startTestStack({}, { databases: null });
   person = await openBrowser(stack.webUrl);
   await signUp(person);
   await addTask(person.page, "before");

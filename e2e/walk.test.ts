@@ -99,9 +99,9 @@ test("a duplicate e-mail address, a short password and a wrong one: the reason i
   const alert = page.locator("#reason");
   await fillSignUp({ ...person, password: "short" });
   await alert.filter({ hasText: "too short: use at least 8 characters" }).waitFor();
-  expect(await page.getByLabel("E-mail address").evaluate((field) => field === document.activeElement)).toBe(
-    true,
-  );
+  const isFocused = (label: string) =>
+    page.getByLabel(label).evaluate((field) => field === document.activeElement);
+  expect(await isFocused("Password")).toBe(true);
 
   await signUp(person);
   await fillSignUp(person);

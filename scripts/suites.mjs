@@ -28,7 +28,7 @@ const OLDER = [
  */
 export function allSuites() {
   return [
-    { ...vitest("scripts", "the set-up and start scripts", inRoot("scripts")), lane: "pytest" },
+    vitest("scripts", "the set-up and start scripts", inRoot("scripts")),
     vitest("typescript", "the npm package", inRoot("typescript")),
     pytest("python", "the Python package, on the newest FastAPI and SQLAlchemy", inRoot("python")),
     ...OLDER.map(onOlder),
@@ -49,7 +49,7 @@ export function selectSuites(names, suites = allSuites()) {
 
 /**
  * Which suites run one after the other, beside which others: a lane for each runner, of two cores. They take about as
- * long as each other; the scripts' suite makes up the difference.
+ * long as each other.
  */
 export function lanesOf(suites) {
   const lanes = new Set(suites.map(({ lane }) => lane));

@@ -8,7 +8,7 @@ import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { jwtBridge } from "../src/better-auth/index.js";
 import { createProxy, type ProxyHandlers, type ProxyNotice, type ProxyOptions } from "../src/next/proxy.js";
-import { AUDIENCE, createBrowser, ORIGIN, SECRET } from "./real-auth.js";
+import { AUDIENCE, createBrowser, ORIGIN, PLAIN_PASSWORDS, SECRET } from "./real-auth.js";
 
 export const OTHER_AUDIENCE = "https://other.example.com";
 
@@ -26,10 +26,7 @@ export function createMemoryAuth() {
     secret: SECRET,
     baseURL: ORIGIN,
     session: { updateAge: 0 },
-    emailAndPassword: {
-      enabled: true,
-      password: { hash: async (text) => text, verify: async ({ hash, password }) => hash === password },
-    },
+    emailAndPassword: { enabled: true, password: PLAIN_PASSWORDS },
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
     logger: { disabled: true },

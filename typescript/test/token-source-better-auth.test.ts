@@ -8,7 +8,7 @@ import { createAuthClient as createReactClient } from "better-auth/react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { jwtBridge } from "../src/better-auth/index.js";
 import { createTokenSource, type TokenSource } from "../src/client/index.js";
-import { AUDIENCE, ORIGIN, readClaims, SECRET } from "./real-auth.js";
+import { AUDIENCE, ORIGIN, PLAIN_PASSWORDS, readClaims, SECRET } from "./real-auth.js";
 
 const PASSWORD = "correct horse";
 type Auth = ReturnType<typeof startAuth>["auth"];
@@ -26,7 +26,7 @@ function startAuth(options: Partial<Parameters<typeof betterAuth>[0]> = {}) {
     database,
     secret: SECRET,
     baseURL: ORIGIN,
-    emailAndPassword: { enabled: true },
+    emailAndPassword: { enabled: true, password: PLAIN_PASSWORDS },
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
     logger: { disabled: true },

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import starting
 from conftest import API, AUDIENCE, ISSUER, SECRET
 
 GOOD = {
@@ -16,14 +17,18 @@ GOOD = {
 }
 
 
-def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Let uvicorn load the app; port 70000 is none, so that it stops after that in any case."""
+def environment(changes: dict[str, str]) -> dict[str, str]:
     ours = ("BETTER_AUTH_", "JWT_BRIDGE_", *GOOD)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**clean, **GOOD, **changes}
+
+
+def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Let uvicorn load the app, as the start does."""
     return subprocess.run(
-        [sys.executable, "-m", "uvicorn", "todo_api.main:app", "--host", "127.0.0.1", "--port", "70000"],
+        [sys.executable, "-m", *starting.ARGUMENTS],
         cwd=API,
-        env={**clean, **GOOD, **changes},
+        env=environment(changes),
         capture_output=True,
         text=True,
         timeout=60,
@@ -61,8 +66,15 @@ def start(changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
         ("WEB_ORIGIN", "http://a.example http://b.example"),
     ],
 )
-def test_a_wrong_setting_stops_the_process(name, value):
-    done = start({name: value})
+def test_a_wrong_setting_stops_the_process(name, value, tmp_path):
+    check(name, starting.start(environment({name: value}), tmp_path))
+
+
+def test_a_wrong_setting_stops_a_process_that_has_imported_nothing():
+    check("WEB_ORIGIN", start({"WEB_ORIGIN": "null"}))
+
+
+def check(name, done):
     assert done.returncode == 1
     assert name in done.stderr
     assert "Traceback" not in done.stderr
