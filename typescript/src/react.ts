@@ -6,8 +6,8 @@
  */
 
 import { useEffect, useRef, useSyncExternalStore } from "react";
-import { onAction } from "./client/issuer.js";
-import { createSession, type SessionState, type SignOutReason } from "./client/session.js";
+import type { PageSource } from "./client/proxied-fetch.js";
+import type { SessionState, SignOutReason } from "./client/session.js";
 import type { TokenSource } from "./client/token-source.js";
 
 /** The part of `createAuthClient()`, from `better-auth/react`, that is used here. */
@@ -29,11 +29,11 @@ type Source = Pick<TokenSource, "get" | "clear" | "state" | "subscribe">;
 
 /**
  * Options of `createUseBridge()`: Better Auth's client for React, and the page's token source. Behind a proxy a page
- * has none: then the session alone says who is signed in, and the page is its first user's all the same.
+ * has no token: there it is the `tokenSource` of what `createProxiedFetch()` gives.
  */
 export interface UseBridgeOptions<User extends { readonly id: string }> {
   readonly authClient: SessionClient<User>;
-  readonly tokenSource?: Source | undefined;
+  readonly tokenSource: Source | PageSource;
 }
 
 /**
@@ -76,7 +76,7 @@ export function createUseBridge<User extends { readonly id: string }>({
   authClient,
   tokenSource,
 }: UseBridgeOptions<User>): () => BridgeStatus<User> {
-  const page = tokenSource ? withTokens(tokenSource) : withoutTokens(authClient);
+  const page = "see" in tokenSource ? tokenSource : withTokens(tokenSource);
   /**
    * While nobody listens, Better Auth's session hears of no sign-in, and its last word is what the next component
    * begins with: "nobody", to who has just signed in. So it is listened to from the first one on.
@@ -98,12 +98,13 @@ export function createUseBridge<User extends { readonly id: string }>({
     const before = useRef<string | null>(null);
     // Each time that Better Auth has looked: also at the same user again, whom a look in vain has left without a token.
     useEffect(() => {
-      if (userId === undefined || isRefetching) return;
+      // After a look in vain, the user is the one of the look before.
+      if (userId === undefined || isRefetching || (error && userId !== null)) return;
       if (userId !== null) page.see(userId);
       // Only what was seen to end: right after a sign-in the token can be there before the session is.
       else if (before.current !== null && page.state().subject === before.current) page.clear();
       before.current = userId;
-    }, [userId, isRefetching]);
+    }, [userId, isRefetching, error]);
 
     if (state.status === "signed-out")
       return { status: "signed-out", user: null, ...(state.reason && { reason: state.reason }) };
@@ -112,13 +113,8 @@ export function createUseBridge<User extends { readonly id: string }>({
   };
 }
 
-/** Whose page this is, and what to do when Better Auth has seen a user: `see()`. */
-interface Page extends Pick<Source, "clear" | "state" | "subscribe"> {
-  see(userId: string): void;
-}
-
 /** By the tokens: where the session's user is another, the issuer is asked again. */
-function withTokens(source: Source): Page {
+function withTokens(source: Source): PageSource {
   async function lookAgain(userId: string): Promise<void> {
     // The source answers from memory where it can: what it gives of somebody else is handed back.
     const { value, subject } = await source.get({ background: true });
@@ -132,29 +128,6 @@ function withTokens(source: Source): Page {
       const { status, subject } = source.state();
       // What comes of it is in the source's state.
       if (status === "signed-out" || (subject ?? userId) !== userId) lookAgain(userId).catch(() => {});
-    },
-  };
-}
-
-/** By the session: it is the first user's until somebody signs in or out in this tab. */
-function withoutTokens(authClient: Pick<SessionClient<never>, "$store">): Page {
-  const { state, subscribe, enter } = createSession();
-  let owner: string | undefined;
-  onAction(authClient, () => {
-    owner = undefined;
-    if (state().status === "signed-out") enter();
-  });
-  return {
-    state,
-    subscribe,
-    clear() {
-      owner = undefined;
-      enter(null, "signed-out");
-    },
-    see(userId) {
-      owner ??= userId;
-      if (owner === userId) enter(userId);
-      else enter(null, "user-changed");
     },
   };
 }

@@ -44,8 +44,14 @@ it("docs/start.md's page to try it", async () => {
     ["Call", '200 ["a task of '],
   ] as const) {
     await vi.waitFor(() => expect(element.querySelectorAll("button")).toHaveLength(4));
-    [...element.querySelectorAll("button")].find(({ textContent }) => textContent === name)?.click();
-    await vi.waitFor(() => expect(element.textContent).toContain(said), 5000);
+    const click = () =>
+      [...element.querySelectorAll("button")].find(({ textContent }) => textContent === name)?.click();
+    click();
+    await vi.waitFor(() => {
+      // A person is slower than the 10 ms after which Better Auth tells of a sign-in or sign-out.
+      if (name === "Call" && !element.textContent?.includes(said)) click();
+      expect(element.textContent).toContain(said);
+    }, 5000);
   }
   root.unmount();
 });

@@ -75,7 +75,7 @@ describe("on Next.js's server", () => {
     await expect(list()).rejects.toMatchObject({ name: "SessionMissingError" });
     const id = await signUp(app);
     // Better Auth tells of it 10 ms later.
-    await vi.waitFor(() => expect(app.api.tokenSource.state().status).toBe("unknown"));
+    await vi.waitFor(() => expect(app.api.tokenSource.state().subject).toBe(id));
     expect(await (await list()).json()).toEqual([`a task of ${id}`]);
     expect(app.calls.at(-1)).toBe(`GET ${API}/api/${id}/tasks`);
     // Somebody else in another tab, of whom this page's client does not hear.

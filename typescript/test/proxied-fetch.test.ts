@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vit
 import { SessionMissingError } from "../src/client/index.js";
 import { readEvents } from "../src/client/live.js";
 import { createProxiedFetch } from "../src/client/proxied.js";
+import { untilSessionEnds } from "../src/client/session-end.js";
 import { SAME_ORIGIN, startAll, stopServers } from "./proxy-kit.js";
 import { ORIGIN } from "./real-auth.js";
 
@@ -71,7 +72,6 @@ describe("one user after the other", () => {
     await post();
     const next = await become();
     act();
-    expect(api.tokenSource.state().status).toBe("unknown");
     await post();
     expect(written()).toEqual([user, next].map(({ id }) => `/api/${id}/tasks`));
     expect(api.tokenSource.state().subject).toBe(next.id);
@@ -84,7 +84,7 @@ describe("one user after the other", () => {
     const late = post();
     act();
     await expect(late).rejects.toThrow(SessionMissingError);
-    expect(api.tokenSource.state().status).toBe("unknown");
+    expect(api.tokenSource.state().status).toBe("unknown"); // and not signed out
   });
 
   test("the proxy alone refuses it, too, with no more than a missing session would show", async () => {
@@ -109,6 +109,115 @@ describe("one user after the other", () => {
     expect(answer.headers.get("x-bridge-user")).toBe(all.user.id);
     expect(all.api.received[0]?.headers).not.toHaveProperty("x-bridge-user");
     await expect(startAll({ requestHeaders: ["X-Bridge-User"] })).rejects.toThrow(/x-bridge-user/i);
+  });
+});
+
+/** A page whose answers, and whose Better Auth, are made up: `answers` in the order of the calls, each given by hand. */
+function alone() {
+  const answers: ((status: number, fields?: Record<string, string>) => void)[] = [];
+  const session = { answer: async (): Promise<unknown> => ({ data: null, error: null }) };
+  const sent: (string | null)[] = [];
+  let act = () => {};
+  const api = createProxiedFetch({
+    basePath: "/backend",
+    authClient: {
+      $store: {
+        listen(_: string, listener: () => void) {
+          act = listener;
+        },
+      },
+      getSession: () => session.answer() as never,
+    },
+    fetch: (_, init) => {
+      sent.push(new Headers(init?.headers).get("x-bridge-user"));
+      return new Promise((resolve) =>
+        answers.push((status, headers = {}) => resolve(new Response("{}", { status, headers }))),
+      );
+    },
+  });
+  const { state } = api.tokenSource;
+  const become = (id: string | null) => {
+    session.answer = async () => ({ data: id && { user: { id } }, error: null });
+    act();
+  };
+  return { api, answers, session, sent, state, become, act: () => act() };
+}
+const of = (user: string) => ({ "x-bridge-user": user });
+
+describe("whose page it is", () => {
+  test("of two first calls at once, the answer to somebody else is given to nobody", async () => {
+    const { api, answers, state } = alone();
+    const calls = [api("/a"), api("/b")];
+    answers[0]?.(200, of("a"));
+    await calls[0];
+    answers[1]?.(200, of("b"));
+    await expect(calls[1]).rejects.toThrow(new SessionMissingError("Another user has signed in"));
+    expect(state()).toEqual({ status: "signed-out", subject: null, reason: "user-changed" });
+  });
+
+  test("what does not say whose token it was got with says nothing of the session", async () => {
+    const { api, answers, state } = alone();
+    const call = async (status: number, fields?: Record<string, string>) => {
+      const answer = api("/a");
+      answers.at(-1)?.(status, fields);
+      return (await answer).status;
+    };
+    await call(200);
+    expect(state().status).toBe("unknown");
+    await call(200, of("a%20%E9%9B%AA"));
+    expect(state().subject).toBe("a 雪");
+    await expect(call(401, { "www-authenticate": "Bearer" })).rejects.toThrow(SessionMissingError);
+    // A path that is refused, a session store that is away, a page of somebody in between.
+    for (const status of [400, 503, 200]) {
+      expect(await call(status)).toBe(status);
+      expect(state()).toMatchObject({ status: "signed-out", reason: "session-missing" });
+    }
+  });
+
+  test("an API's own 401 without an error, as FastAPI's own guards give it, is no end of the session", async () => {
+    const { api, answers, state } = alone();
+    const call = api("/a");
+    answers[0]?.(401, { "www-authenticate": "Bearer", ...of("a") });
+    expect((await call).status).toBe(401);
+    expect(state().status).toBe("signed-in");
+  });
+
+  test("who was seen on the page before its first call is named in it", async () => {
+    const { api, answers, sent } = alone();
+    api.tokenSource.see("a 雪");
+    const call = api("/a", { method: "POST" });
+    answers[0]?.(200, of("a%20%E9%9B%AA"));
+    await call;
+    expect(sent).toEqual(["a%20%E9%9B%AA"]);
+  });
+
+  test.each([
+    ["a sign-out", null, { status: "signed-out", subject: null, reason: "signed-out" }],
+    ["a sign-in", "b", { status: "signed-in", subject: "b" }],
+  ])("after %s in this tab it is asked for at once, and live connections end", async (_, next, expected) => {
+    const { api, answers, state, become } = alone();
+    const first = api("/a");
+    answers[0]?.(200, of("a"));
+    await first;
+    const { stop } = untilSessionEnds(api, undefined);
+    become(next);
+    expect(stop.signal.aborted).toBe(false);
+    await vi.waitFor(() => expect(state()).toEqual(expected));
+    expect(stop.signal.reason).toBeInstanceOf(SessionMissingError);
+    expect(answers).toHaveLength(1);
+  });
+
+  test("with Better Auth away it is not known, and the next answer says it; the same user's stream goes on", async () => {
+    const { api, answers, sent, session, state, act } = alone();
+    api.tokenSource.see("a");
+    const { stop } = untilSessionEnds(api, undefined);
+    session.answer = async () => Promise.reject(new TypeError("fetch failed"));
+    act();
+    await vi.waitFor(() => expect(state().status).toBe("unknown"));
+    const call = api("/a");
+    answers[0]?.(200, of("a"));
+    await call;
+    expect([sent, state().subject, stop.signal.aborted]).toEqual([[null], "a", false]);
   });
 });
 

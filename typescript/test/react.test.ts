@@ -21,6 +21,7 @@ import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { jwtBridge } from "../src/better-auth/index.js";
 import { createTokenSource, SessionMissingError } from "../src/client/index.js";
+import { createProxiedFetch } from "../src/client/proxied.js";
 import { type BridgeStatus, createUseBridge } from "../src/react.js";
 import { AUDIENCE, createBrowser, ORIGIN, PLAIN_PASSWORDS, SECRET } from "./real-auth.js";
 
@@ -63,7 +64,11 @@ function openPage(browser = createBrowser(auth), withTokens = true) {
     },
   });
   const tokenSource = createTokenSource({ authClient });
-  const useBridge = createUseBridge({ authClient, tokenSource: withTokens ? tokenSource : undefined });
+  const proxied = createProxiedFetch({ basePath: "/backend", authClient });
+  const useBridge = createUseBridge({
+    authClient,
+    tokenSource: withTokens ? tokenSource : proxied.tokenSource,
+  });
   let refetch: () => Promise<unknown> = async () => {};
   const seen: string[] = [];
 
@@ -146,7 +151,7 @@ describe("who is signed in", () => {
     expect(page.seen.filter((text) => text.startsWith("signed-out"))).toEqual([]);
   });
 
-  test("behind a proxy, without a token source: the session alone says it", async () => {
+  test("behind a proxy, without a token: the session alone says it", async () => {
     const page = openPage(undefined, false);
     page.mount();
     await page.shows("signed-out");
@@ -178,6 +183,20 @@ describe("who is signed in", () => {
     await page.shows(`signed-in ${other}`);
     await page.authClient.signIn.email({ email: first, password: PASSWORD });
     await page.shows(`signed-in ${first}`);
+  });
+
+  test("behind a proxy, a sign-in whose session could not be looked at: the page is not the former user's", async () => {
+    const page = openPage(undefined, false);
+    page.mount();
+    const first = await page.signUp();
+    await page.shows(`signed-in ${first}`);
+    const second = await page.signUp();
+    page.network.away = true;
+    // Better Auth's signal comes 10 ms later, and finds nobody to ask.
+    await vi.waitFor(() => expect(page.authClient.$store.atoms.session?.get().error).toBeTruthy());
+    page.network.away = false;
+    await page.refetch();
+    await page.shows(`signed-in ${second}`);
   });
 
   test("one user after the other on one page: never as signed out by another", async () => {

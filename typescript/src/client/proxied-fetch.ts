@@ -14,24 +14,42 @@ import type { TokenSource } from "./token-source.js";
 /** The header field with the user's ID, percent-encoded: in a request whom it is of, in an answer whose token it was. */
 export const USER_FIELD = "x-bridge-user";
 
+/** The part of Better Auth's client that is used here. */
+export interface ProxiedClient extends Pick<TokenClient, "$store"> {
+  getSession?(options: { fetchOptions: { throw: false; disableSignal: true } }): Promise<{
+    readonly data: { readonly user: { readonly id: string } } | null;
+    readonly error: unknown;
+  }>;
+}
+
 /**
  * Options of `createProxiedFetch()`.
  *
  * - `basePath`: where the proxy is, such as `/backend`; a path that does not begin with it, like `/api/tasks`, goes
  *   below it.
- * - `authClient`: Better Auth's client, which tells of a sign-in or sign-out in this tab.
+ * - `authClient`: Better Auth's client, which tells of a sign-in or sign-out in this tab, and who it is then.
  * - `fetch`: what sends the request; the platform's by default, looked up at each call.
  */
 export interface ProxiedFetchOptions {
   readonly basePath: string;
-  readonly authClient: Pick<TokenClient, "$store">;
+  readonly authClient: ProxiedClient;
   readonly fetch?: typeof fetch | undefined;
 }
 
-/** In the shape of `fetch`. `tokenSource` has no token: it knows who is signed in, so that live connections end. */
+/**
+ * What stands in a token source's place: it has no token, and knows whose page it is.
+ *
+ * - `see()`: this user is signed in, by Better Auth's word. The first one's page it is.
+ * - `clear()`: nobody is any more; the page stays whose it is.
+ */
+export interface PageSource extends Pick<TokenSource, "state" | "subscribe" | "clear"> {
+  see(userId: string): void;
+}
+
+/** In the shape of `fetch`. `tokenSource`: for `createUseBridge()`, and so that live connections end. */
 export interface ProxiedFetch {
   (input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  readonly tokenSource: Pick<TokenSource, "state" | "subscribe">;
+  readonly tokenSource: PageSource;
 }
 
 /**
@@ -62,13 +80,33 @@ export function createProxiedFetch({
     throw new TypeError(`basePath is no path like /backend: ${basePath}`);
   const send: typeof fetch = (input, init) => (sender ?? fetch)(input, init);
   const session = createSession();
-  /** Whose page this is, from the first answer on; and how often that has begun anew. */
+  /** Whose page this is, percent-encoded, from the first word of it on; and how often that has begun anew. */
   let owner: string | null = null;
   let turn = 0;
-  onAction(authClient, () => {
-    turn++;
+
+  /** @returns whether it is this user's page. */
+  function meet(user: string): boolean {
+    owner ??= user;
+    if (owner === user) session.enter(decodeURIComponent(user));
+    else session.enter(null, "user-changed");
+    return owner === user;
+  }
+  const see = (userId: string) => void meet(encodeURIComponent(userId));
+  const clear = () => session.enter(null, "signed-out");
+
+  onAction(authClient, async () => {
+    const begun = ++turn;
     owner = null;
-    session.enter();
+    // Without the reason: who has just signed in is not signed out any more.
+    session.enter(session.state().subject);
+    // Whose it is now: no call may ask for long, and what is live would go on in a page that was left.
+    // Without a signal: where an app's own listeners match every path, that would ask without end.
+    const fetchOptions = { throw: false, disableSignal: true } as const;
+    const answer = await authClient.getSession?.({ fetchOptions }).catch(() => {});
+    if (begun !== turn || owner !== null) return;
+    if (!answer || answer.error) session.enter();
+    else if (answer.data) see(answer.data.user.id);
+    else clear();
   });
 
   const proxiedFetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
@@ -84,21 +122,22 @@ export function createProxiedFetch({
     if (owner !== null) headers.set(USER_FIELD, owner);
     const begun = turn;
     const response = await (given ? send(request as Request, { headers }) : send(url, { ...init, headers }));
-    const isMissing = response.status === 401 && response.headers.get("www-authenticate") === "Bearer";
+    const user = response.headers.get(USER_FIELD);
+    // An API's own 401 may look the same, and names the user.
+    const isMissing =
+      user === null && response.status === 401 && response.headers.get("www-authenticate") === "Bearer";
     const { error } = isMissing ? await response.json().catch(() => ({})) : { error: "" };
-    const isChanged = error === "user_changed";
-    // Sent before somebody signed in or out here, it says nothing about who is here now.
+    let isChanged = error === "user_changed";
+    // Sent before somebody signed in or out here, it says nothing about who is here now; nor does what names nobody.
     if (begun === turn) {
       if (isMissing) session.enter(null, isChanged ? "user-changed" : "session-missing");
-      else {
-        owner ??= response.headers.get(USER_FIELD);
-        session.enter(owner && decodeURIComponent(owner));
-      }
+      else if (user !== null) isChanged = !meet(user);
     }
-    if (isMissing)
-      throw new SessionMissingError(isChanged ? "Another user has signed in" : "Nobody is signed in");
-    return response;
+    if (!isMissing && !isChanged) return response;
+    // Another's answer, a stream say, is nobody's here.
+    response.body?.cancel().catch(() => {});
+    throw new SessionMissingError(isChanged ? "Another user has signed in" : "Nobody is signed in");
   };
   const { state, subscribe } = session;
-  return Object.assign(proxiedFetch, { tokenSource: { state, subscribe } });
+  return Object.assign(proxiedFetch, { tokenSource: { state, subscribe, see, clear } });
 }

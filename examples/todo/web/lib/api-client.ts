@@ -25,8 +25,9 @@ function direct(apiUrl: string) {
 }
 
 function proxied(apiUrl: string): ApiClient {
+  const send = createProxiedFetch({ basePath: apiUrl, authClient });
   return {
-    api: createTaskApi(apiUrl, createProxiedFetch({ basePath: apiUrl, authClient })),
-    useBridge: createUseBridge({ authClient }),
+    api: createTaskApi(apiUrl, send),
+    useBridge: createUseBridge({ authClient, tokenSource: send.tokenSource }),
   };
 }
