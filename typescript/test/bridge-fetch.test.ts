@@ -7,11 +7,25 @@ import {
   SessionMissingError,
   type TokenSource,
 } from "../src/client/index.js";
-import { client, clock, closeServers, refusing, serve } from "./client-kit.js";
+import { client, clock, closeServers, issuer, refusing, serve } from "./client-kit.js";
 import { CLAIMS, claims, sign } from "./tokens.js";
 
 describe("the bridge's fetch", () => {
   afterEach(closeServers);
+
+  test("the answer that is not given is let go, so that its connection is free", async () => {
+    const cancel = vi.fn();
+    const refusal = new Response(new ReadableStream({ cancel }), {
+      status: 401,
+      headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+    });
+    const answers = [refusal, new Response("ok")];
+    const tokenSource = createTokenSource({ getToken: issuer(), clock });
+    const fetch = async () => answers.shift() as Response;
+    const api = createBridgeFetch({ baseURL: "http://localhost", tokenSource, fetch });
+    expect(await (await api("/x")).text()).toBe("ok");
+    expect(cancel).toHaveBeenCalledOnce();
+  });
 
   test("attaches the token and fills the path, whatever the input", async () => {
     const { seen, url } = await serve();

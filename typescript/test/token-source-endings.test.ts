@@ -66,3 +66,57 @@ test("where somebody else signs in over a session, the other tabs of the first h
   await vi.waitFor(() => expect(source.state().subject).toBe("bob"));
   expect(told).toContainEqual({ ended: "alice" });
 });
+
+test("clear() after an action, before it is known who it is now, ends the former user's tabs and no others'", async () => {
+  const told: unknown[] = [];
+  class Channel {
+    onmessage = null;
+    postMessage = (news: unknown) => void told.push(news);
+  }
+  for (const [name, value] of Object.entries({ document: {}, navigator: {}, BroadcastChannel: Channel }))
+    vi.stubGlobal(name, value);
+  let token: () => Promise<unknown> = async () => given(sign(claims({ sub: "alice", user_id: "alice" })));
+  const { authClient, act } = better(() => token());
+  const source = createTokenSource({ authClient, clock });
+  await source.get();
+  token = () => new Promise(() => {});
+  act();
+  source.clear();
+  expect(told).toContainEqual({ ended: "alice" });
+  expect(told).not.toContainEqual({ ended: "" });
+});
+
+test("a listener that listens anew while it is told is told once", async () => {
+  const source = createTokenSource({ clock, getToken: issuer() });
+  let told = 0;
+  const listen = () => {
+    const stop = source.subscribe(() => {
+      told += 1;
+      stop();
+      listen();
+    });
+  };
+  listen();
+  await source.get();
+  expect(told).toBe(1);
+});
+
+test("a signal that outlives many calls is left as it was", async () => {
+  const { signal } = new AbortController();
+  const listening = { now: 0, most: 0 };
+  const { addEventListener: add, removeEventListener: remove } = signal;
+  Object.assign(signal, {
+    addEventListener(...call: Parameters<typeof add>) {
+      listening.most = Math.max(listening.most, ++listening.now);
+      add.apply(signal, call);
+    },
+    removeEventListener(...call: Parameters<typeof remove>) {
+      listening.now -= 1;
+      remove.apply(signal, call);
+    },
+  });
+  const source = createTokenSource({ clock, getToken: issuer() });
+  await Promise.all([source.get({ signal }), source.get({ signal })]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(listening).toEqual({ now: 0, most: 2 });
+});
