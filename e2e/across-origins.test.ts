@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { BUILD_SECRET } from "../scripts/builds.mjs";
 import { openBrowser, type Person, signUp, subjectOf, tokenOf, untilFollowed } from "./browser.js";
 
 /** What every derived key is made with (access-token.md, "Keys"). */
@@ -88,9 +89,9 @@ test("the API's address comes at run time, and no secret is in what the browser 
   expect(files.length).toBeGreaterThan(0);
   expect(page).toContain(stack.apiUrl);
   expect(files.some((text) => text.includes(new URL(stack.apiUrl).port))).toBe(false);
-  // The one that this stack has, and the one that was in the environment when the app was built (scripts/builds.mjs).
+  // The one that this stack has, and the one that was in the environment when the app was built.
   expect(holds(stack.secret)).toBe(false);
-  expect(holds("to-be-kept-out-of-it")).toBe(false);
+  expect(holds(BUILD_SECRET)).toBe(false);
   expect(holds("postgresql://")).toBe(false);
   // The browser gets nothing that derives keys or signs.
   expect(holds(KEY_INFO_PREFIX)).toBe(false);

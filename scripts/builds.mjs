@@ -32,11 +32,11 @@ export async function buildPackage({ signal } = {}) {
 }
 
 /** Stands where a real one may stand while an app is built; e2e/across-origins.test.ts looks for it in what came of it. */
-const BUILD_SECRET = "seen-by-the-build-and-to-be-kept-out-of-it-4f1c09";
+export const BUILD_SECRET = "seen-by-the-build-and-to-be-kept-out-of-it-4f1c09";
 
 /** examples/todo/web/.next, by `next build`. */
 export async function buildWeb({ signal } = {}) {
-  const hash = hashOf([web], packageSources());
+  const hash = hashOf([web, inRoot("scripts", "builds.mjs")], packageSources());
   await stamped("web", hash, [path.join(web, ".next", "BUILD_ID")], async () => {
     await runProgram(
       "Building the Next.js app",

@@ -66,7 +66,7 @@ const ALLOWED: Readonly<Record<string, RegExp>> = {
   next: /^(\.\.?\/(client\/)?[a-z-]+\.js|next\/headers\.js)$/,
 };
 const ROOM = /^(\.\/[a-z-]+\.js|#primitives)$/;
-/** The room of a framework's hook, which shares little with the client beyond its types. */
+/** The room of a framework's hook, which knows the client by its types alone. */
 const REACT_ROOM = /^(react|\.\/client\/[a-z-]+\.js)$/;
 const NODE_ROOM = /^(\.\/[a-z-]+\.js|node:[a-z]+)$/;
 const ROOM_OF: Readonly<Record<string, RegExp>> = { "primitives-node": NODE_ROOM, react: REACT_ROOM };
@@ -92,8 +92,7 @@ describe("imports go one way", () => {
     const own = name.slice(0, -3);
     for (const { from, typeOnly } of imports) {
       expect(from).toMatch(ALLOWED[folder ?? ""] ?? ROOM_OF[own] ?? ROOM);
-      if (own === "react")
-        expect(/^react$|session|issuer/.test(from) || typeOnly, `${from} brings code`).toBe(true);
+      if (own === "react") expect(from === "react" || typeOnly, `${from} brings code`).toBe(true);
       if (own === "react" || folder !== "" || from.startsWith("node:")) continue;
       const room = from.replace(/^\.\/|\.js$|#/g, "");
       if (own === "index") expect(room === "errors" || typeOnly, `${room} brings code`).toBe(true);

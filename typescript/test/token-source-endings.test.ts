@@ -15,6 +15,18 @@ function better(token: () => Promise<unknown>) {
   return { authClient: { token, $store } as never, act: () => actions[0]?.() };
 }
 
+/** A page with other tabs: what they are told. */
+function listenIn(): unknown[] {
+  const told: unknown[] = [];
+  class Channel {
+    onmessage = null;
+    postMessage = (news: unknown) => void told.push(news);
+  }
+  for (const [name, value] of Object.entries({ document: {}, navigator: {}, BroadcastChannel: Channel }))
+    vi.stubGlobal(name, value);
+  return told;
+}
+
 const given = (token: string) => ({ data: { token }, error: null });
 
 test("a token that comes after clear() is not kept, and signs nobody in", async () => {
@@ -50,13 +62,7 @@ test("after an action with the issuer away, who waited is not given the token of
 });
 
 test("where somebody else signs in over a session, the other tabs of the first hear of it", async () => {
-  const told: unknown[] = [];
-  class Channel {
-    onmessage = null;
-    postMessage = (news: unknown) => void told.push(news);
-  }
-  for (const [name, value] of Object.entries({ document: {}, navigator: {}, BroadcastChannel: Channel }))
-    vi.stubGlobal(name, value);
+  const told = listenIn();
   let sub = "alice";
   const { authClient, act } = better(async () => given(sign(claims({ sub, user_id: sub }))));
   const source = createTokenSource({ authClient, clock });
@@ -68,13 +74,7 @@ test("where somebody else signs in over a session, the other tabs of the first h
 });
 
 test("clear() after an action, before it is known who it is now, ends the former user's tabs and no others'", async () => {
-  const told: unknown[] = [];
-  class Channel {
-    onmessage = null;
-    postMessage = (news: unknown) => void told.push(news);
-  }
-  for (const [name, value] of Object.entries({ document: {}, navigator: {}, BroadcastChannel: Channel }))
-    vi.stubGlobal(name, value);
+  const told = listenIn();
   let token: () => Promise<unknown> = async () => given(sign(claims({ sub: "alice", user_id: "alice" })));
   const { authClient, act } = better(() => token());
   const source = createTokenSource({ authClient, clock });
