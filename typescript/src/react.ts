@@ -18,10 +18,7 @@ export interface SessionClient<User extends { readonly id: string }> {
     readonly isRefetching?: boolean;
     readonly error: { readonly status: number } | null;
   };
-  readonly $store?: {
-    listen(signal: string, listener: () => void): unknown;
-    readonly atoms?: Readonly<Record<string, { listen?(listener: () => void): unknown }>>;
-  };
+  readonly $store?: { readonly atoms?: Readonly<Record<string, { listen?(listener: () => void): unknown }>> };
 }
 
 /** The part of a token source that is used here. */
